@@ -1,0 +1,363 @@
+"""Every Hypothesis strategy of the tests, and the named profiles.
+
+Times lie around 25 October 2026, when clocks in Europe go back: five UTC days, with their midnights, the change of the
+clock and their neighbours by one microsecond drawn often. Durations are milliseconds with three decimals, as stored.
+A profile is chosen by the environment variable ``RPA_LAB_PROFILE``; `make test` takes ``ci``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import string
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from rpa_lab.records import (
+    ExecutionMetrics,
+    Metrics,
+    RecoveryMetrics,
+    ResourceMetrics,
+    StepMetrics,
+    node_path,
+)
+from rpa_lab.schema import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "NODES",
+    "PROFILES",
+    "RESULTS",
+    "WORKFLOWS",
+    "ZONES",
+    "durations_ms",
+    "execution_metrics",
+    "execution_rows",
+    "executions",
+    "frame",
+    "hostile_metrics",
+    "hostile_text",
+    "hostile_values",
+    "json_objects",
+    "load_profile",
+    "moments",
+    "recovery_metrics",
+    "resource_metrics",
+    "resources",
+    "step_metrics",
+    "steps",
+    "words",
+]
+
+PROFILES = {"dev": 25, "ci": 50, "campaign": 2_000}
+"""Name of each profile and its number of examples per property; only ``ci`` draws the same ones every time."""
+
+WORKFLOWS = ("invoices", "payroll", "Überweisungen")
+NODES = (
+    "open browser",
+    node_path("submit form"),
+    node_path("submit form", "type"),
+    node_path("submit form", "type", "find"),
+    node_path("submit form", "click"),
+    node_path("a > b"),
+    node_path("a > b", "c"),
+    "close",
+)
+"""Nodes of a workflow: nested ones, and one whose name holds the separator."""
+RESULTS = ("completed", "failed", "cancelled")
+ZONES = ("UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Tokyo")
+"""Zones with and without summer time; Lord Howe moves its clock by 30 minutes, Apia once left out a day."""
+
+_FIRST = datetime(2026, 10, 23, tzinfo=UTC)
+_DAYS = 5
+_EDGES = (*(_FIRST + timedelta(days=day) for day in range(_DAYS)), datetime(2026, 10, 25, 1, tzinfo=UTC))
+_NEAR = (timedelta(0), timedelta(microseconds=1), -timedelta(microseconds=1), timedelta(hours=1), -timedelta(hours=1))
+_LETTERS = string.ascii_letters + string.digits + " _-äß漢😀>\\"
+_NASTY = (
+    "\ud800",
+    "a\udfffb",
+    "\x00",
+    "nul\x00inside",
+    "",
+    " ",
+    "../../etc/passwd",
+    "C:\\temp\\x",
+    "=HYPERLINK(1)",
+    "+1",
+    "<script>alert(1)</script>",
+    "{{ 7*7 }}",
+    "#panic()",
+    "line\nbreak\r\n",
+    "\u202egnp.exe",
+    "é" * 600,
+    "x" * 30_000,
+    "password=hunter2",
+)
+
+
+def load_profile() -> str:
+    """Register the profiles and load the one that ``RPA_LAB_PROFILE`` names (default ``dev``); returns its name."""
+    for name, examples in PROFILES.items():
+        settings.register_profile(
+            name,
+            max_examples=examples,
+            deadline=None,
+            derandomize=name == "ci",
+            print_blob=True,
+            suppress_health_check=[HealthCheck.too_slow],
+        )
+    chosen = os.environ.get("RPA_LAB_PROFILE", "dev")
+    if chosen not in PROFILES:
+        raise ValueError(f"RPA_LAB_PROFILE {chosen!r} is no profile; expected one of {', '.join(PROFILES)}")
+    settings.load_profile(chosen)
+    return chosen
+
+
+def moments() -> st.SearchStrategy[datetime]:
+    """Aware UTC times within five days, their edges drawn often."""
+    near = st.builds(lambda edge, by: max(_FIRST, edge + by), st.sampled_from(_EDGES), st.sampled_from(_NEAR))
+    within = st.integers(0, _DAYS * 86_400_000_000 - 1).map(lambda us: _FIRST + timedelta(microseconds=us))
+    return near | within
+
+
+def durations_ms(*, most: float = 1e7) -> st.SearchStrategy[float]:
+    """Durations as stored: ms, rounded to a microsecond; a few values are drawn often, so that there are ties."""
+    few = st.sampled_from([0.0, 0.001, 1.0, 12.5, 1000.0])
+    return few.filter(lambda ms: ms <= most) | st.integers(0, int(most * 1000)).map(lambda us: us / 1000)
+
+
+def words(*, min_size: int = 1, max_size: int = 12) -> st.SearchStrategy[str]:
+    """Harmless text, some of it beyond ASCII."""
+    return st.text(_LETTERS, min_size=min_size, max_size=max_size)
+
+
+def json_objects() -> st.SearchStrategy[dict[str, Any]]:
+    """Small objects that JSON can hold."""
+    scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, width=32) | words()
+    values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | _dicts(inner), max_leaves=6)
+    return _dicts(values)
+
+
+def hostile_text() -> st.SearchStrategy[str]:
+    """Text that broke somebody's program: lone surrogates, NUL, very long, markup, formulas, paths."""
+    return st.sampled_from(_NASTY) | st.text(st.characters(codec=None), max_size=40)
+
+
+def hostile_values() -> st.SearchStrategy[object]:
+    """Anything that a bot might hand over where something else was meant."""
+    numbers = st.sampled_from(
+        [float("nan"), float("inf"), float("-inf"), -1.0, -0.0, 1e308, 5e-324, 2**63, -(2**63) - 1, 2**70, 10**400]
+    )
+    times = st.sampled_from(
+        [datetime.min, datetime.max.replace(tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC), datetime(2026, 10, 25, 2, 30)]  # noqa: DTZ001,DTZ901
+    )
+    others: st.SearchStrategy[object] = st.sampled_from(
+        [None, True, b"bytes\xff", [], {}, ("a",), {1}, 1j, object, timedelta(days=1), "12.5"]
+    )
+    return numbers | times | others | hostile_text()
+
+
+@st.composite
+def execution_metrics(draw: st.DrawFn, *, execution_id: str | None = None) -> ExecutionMetrics:
+    """A valid execution, running or ended."""
+    started_at = draw(moments())
+    running = draw(st.booleans())
+    duration = draw(durations_ms())
+    done, failed = draw(st.integers(0, 30)), draw(st.integers(0, 5))
+    status = "running" if running else draw(st.sampled_from(RESULTS))
+    return ExecutionMetrics(
+        execution_id if execution_id is not None else draw(_ids("e")),
+        draw(st.sampled_from(WORKFLOWS)),
+        started_at,
+        None if running else started_at + timedelta(milliseconds=duration),
+        None if running else duration,
+        status,
+        None if running else done + failed,
+        None if running else done,
+        None if running else failed,
+        draw(words()) if status == "failed" else None,
+        draw(json_objects()),
+        robot_id=draw(st.none() | st.sampled_from(["robot-1", "robot-2"])),
+        host=draw(st.none() | st.sampled_from(["vm-1", "vm-2"])),
+        workflow_version=draw(st.none() | st.sampled_from(["1.0", "1.1"])),
+        business_key=draw(st.none() | words()),
+        queued_at=draw(st.none() | st.just(started_at - timedelta(seconds=1))),
+        exception_kind=draw(st.sampled_from(["application", "business"])) if status == "failed" else None,
+        error_details=draw(words(max_size=200)) if status == "failed" else None,
+        end_context={} if running else draw(json_objects()),
+    )
+
+
+@st.composite
+def step_metrics(
+    draw: st.DrawFn, *, execution_id: str | None = None, workflow_id: str | None = None, step_index: int | None = None
+) -> StepMetrics:
+    """A valid, finished step."""
+    started_at, duration = draw(moments()), draw(durations_ms())
+    status = draw(st.sampled_from(["completed", "failed", "skipped"]))
+    return StepMetrics(
+        draw(st.none() | _ids("s")),
+        execution_id if execution_id is not None else draw(_ids("e")),
+        workflow_id if workflow_id is not None else draw(st.sampled_from(WORKFLOWS)),
+        draw(st.sampled_from(NODES)),
+        draw(st.sampled_from(["click", "type", "http_get"])),
+        draw(st.none() | st.sampled_from(["#go", "https://example.org/?q=1"])),
+        started_at,
+        started_at + timedelta(milliseconds=duration),
+        duration,
+        status,
+        draw(st.none() | st.floats(0, 1)),
+        draw(st.integers(0, 3)),
+        draw(words()) if status == "failed" else None,
+        step_index=step_index,
+        application=draw(st.none() | st.sampled_from(["browser", "sap"])),
+    )
+
+
+@st.composite
+def resource_metrics(draw: st.DrawFn) -> ResourceMetrics:
+    """A valid sample of the machine, on half of the machines without a GPU."""
+    amounts = st.floats(0, 1e5, allow_nan=False)
+    gpu = draw(st.booleans())
+    return ResourceMetrics(
+        timestamp=draw(moments()),
+        workflow_id=draw(st.none() | st.sampled_from(WORKFLOWS)),
+        execution_id=draw(st.none() | _ids("e")),
+        cpu_percent=draw(amounts),
+        memory_mb=draw(amounts),
+        gpu_utilization=draw(st.floats(0, 100)) if gpu else None,
+        gpu_memory_mb=draw(amounts) if gpu else None,
+        disk_io_mb=draw(st.none() | amounts),
+    )
+
+
+@st.composite
+def recovery_metrics(draw: st.DrawFn) -> RecoveryMetrics:
+    """A valid attempt to heal a step."""
+    started_at, duration = draw(moments()), draw(durations_ms())
+    return RecoveryMetrics(
+        draw(st.none() | _ids("r")),
+        draw(_ids("e")),
+        draw(st.sampled_from(WORKFLOWS)),
+        draw(st.none() | _ids("s")),
+        draw(st.sampled_from(NODES)),
+        draw(st.sampled_from(["alternative_selector", "wait_and_retry"])),
+        started_at,
+        started_at + timedelta(milliseconds=duration),
+        duration,
+        draw(st.sampled_from(["recovered", "failed"])),
+        draw(st.none() | st.floats(0, 1)),
+        draw(st.none() | words()),
+    )
+
+
+@st.composite
+def hostile_metrics(draw: st.DrawFn) -> Metrics:
+    """A record of any kind, one or more of whose fields hold something hostile."""
+    record: Metrics = draw(execution_metrics() | step_metrics() | resource_metrics() | recovery_metrics())
+    names = st.sampled_from(list(type(record).__dataclass_fields__))
+    for name in draw(st.lists(names.filter(lambda name: name != "table"), min_size=1, max_size=4, unique=True)):
+        setattr(record, name, draw(hostile_values()))
+    return record
+
+
+def frame(table: str, rows: Sequence[Mapping[str, Any]], *, hidden: bool = False) -> pl.DataFrame:
+    """Rows as a frame with the table's columns and types; what a row doesn't have is null."""
+    return pl.DataFrame(rows, schema=_schema(table, hidden=hidden))
+
+
+@st.composite
+def executions(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> pl.DataFrame:
+    """A folded frame of executions: one row each, running ones among them, a few without a duration."""
+    records = draw(
+        st.lists(execution_metrics(), min_size=min_size, max_size=max_size, unique_by=lambda run: run.execution_id)
+    )
+    rows = [_row(record) for record in records]
+    for row in rows:
+        row["duration_ms"] = None if draw(_rarely()) else row["duration_ms"]
+    return frame("executions", rows)
+
+
+@st.composite
+def execution_rows(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 16) -> pl.DataFrame:
+    """Unfolded rows of few executions, in any order, with their hidden origins.
+
+    Starts, ends, repeated ends, ends of processes that never saw the start, and rows that were folded before (whose two
+    origins differ). A row's values tell it from every other, so that a fold which mixes two rows is found out.
+    """
+    rows = []
+    for number in range(draw(st.integers(min_size, max_size))):
+        row = _row(draw(execution_metrics(execution_id=draw(st.sampled_from(["e1", "e2", "e3"])))))
+        origin = {"writer": draw(st.sampled_from(["aaaaaaaaaaaa", "bbbbbbbbbbbb"])), "seq": draw(st.integers(0, 2))}
+        folded = draw(_rarely())
+        row |= {
+            "workflow_version": f"start {number}",
+            "error_details": f"end {number}",
+            "_start_writer": "cccccccccccc" if folded else origin["writer"],
+            "_start_seq": 0 if folded else origin["seq"],
+            "_start_row": number,
+            "_writer": origin["writer"],
+            "_seq": origin["seq"],
+            "_row": number,
+        }
+        if row["status"] != "running" and draw(st.booleans()):
+            row["started_at"] = None
+        rows.append(row)
+    return frame("executions", draw(st.permutations(rows)), hidden=True)
+
+
+@st.composite
+def steps(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 20) -> pl.DataFrame:
+    """A frame of steps of few executions and nodes, a few without a duration."""
+    rows = []
+    for index in range(draw(st.integers(min_size, max_size))):
+        execution = draw(st.sampled_from(["e1", "e2", "e3"]))
+        workflow = WORKFLOWS[0] if execution != "e3" else WORKFLOWS[1]
+        row = _row(draw(step_metrics(execution_id=execution, workflow_id=workflow, step_index=index)))
+        row["step_id"] = f"s{index}"
+        row["duration_ms"] = None if draw(_rarely()) else row["duration_ms"]
+        rows.append(row)
+    return frame("steps", rows)
+
+
+@st.composite
+def resources(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> pl.DataFrame:
+    """A frame of samples of the machine."""
+    records = draw(st.lists(resource_metrics(), min_size=min_size, max_size=max_size))
+    return frame("resources", [_row(record) for record in records])
+
+
+def _dicts(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(words(max_size=6), values, max_size=3)
+
+
+def _ids(letter: str) -> st.SearchStrategy[str]:
+    return st.integers(0, 10**6).map(lambda number: f"{letter}{number}")
+
+
+def _rarely() -> st.SearchStrategy[bool]:
+    return st.integers(0, 7).map(lambda drawn: drawn == 7)
+
+
+def _row(record: Metrics) -> dict[str, Any]:
+    known = {column.name: column for column in TABLES[record.table].columns}
+    row = {name: getattr(record, name) for name in type(record).__dataclass_fields__ if name in known}
+    return {
+        name: json.dumps(value, ensure_ascii=False) if known[name].kind == "json" else value
+        for name, value in row.items()
+    }
+
+
+@cache
+def _schema(table: str, *, hidden: bool) -> pl.Schema:
+    described = TABLES[table]
+    names = [column.name for column in described.columns] if hidden else list(described.names)
+    whole = pl.Schema(described.arrow)
+    return pl.Schema({name: whole[name] for name in names})

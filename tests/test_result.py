@@ -1,0 +1,107 @@
+import json
+from dataclasses import FrozenInstanceError, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import ClassVar
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpa_lab.period import Period, Span
+from rpa_lab.result import Result, plain
+from tests.strategies import executions, hostile_text, hostile_values, steps
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slow(Result):
+    _table: ClassVar[str | None] = "table"
+
+    workflow_id: str
+    span: Span
+    p95_ms: float | None
+    table: pl.DataFrame
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rate(Result):
+    n: int
+    percent: float | None
+    at: datetime
+
+
+SPAN = Period("2026-11").resolve(tz="Europe/Paris")
+
+
+@given(steps(), st.floats(), hostile_text())
+def test_a_result_is_data_that_json_can_hold(table: pl.DataFrame, number: float, text: str) -> None:
+    result = Slow(workflow_id=text, span=SPAN, p95_ms=number, table=table, warnings=(text,))
+    told = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert list(told) == ["workflow_id", "span", "p95_ms", "table", "warnings"]
+    assert told["workflow_id"] == text
+    assert told["warnings"] == [text]
+    assert told["span"] == {
+        "start": "2026-10-31T23:00:00+00:00",
+        "end": "2026-11-30T23:00:00+00:00",
+        "tz": "Europe/Paris",
+    }
+    assert [row["duration_ms"] for row in told["table"]] == table["duration_ms"].to_list()
+    assert told["p95_ms"] == (number if abs(number) < float("inf") else None)
+
+
+@given(hostile_values())
+def test_plain_takes_any_value_and_gives_json(value: object) -> None:
+    json.dumps(plain({"a": [value, (value,)]}), allow_nan=False)
+
+
+@given(executions())
+def test_a_frames_times_and_numbers_come_back_from_json(runs: pl.DataFrame) -> None:
+    told = json.loads(json.dumps(plain(runs), allow_nan=False))
+    started = [datetime.fromisoformat(row["started_at"]) for row in told]
+    assert started == runs["started_at"].to_list()
+
+
+def test_plain_of_each_kind() -> None:
+    assert plain(date(2026, 11, 3)) == "2026-11-03"
+    assert plain(timedelta(seconds=1.5)) == 1500.0
+    assert plain(float("-inf")) is None
+    assert plain({1: {2}}) == {"1": [2]}
+    assert plain(True) is True
+
+
+def test_to_frame_is_the_table_or_else_one_row_of_facts() -> None:
+    table = pl.DataFrame({"node_id": ["a"], "n": [3]})
+    assert Slow(workflow_id="w", span=SPAN, p95_ms=1.0, table=table).to_frame() is table
+    facts = Rate(n=3, percent=None, at=datetime(2026, 11, 3, tzinfo=UTC)).to_frame()
+    assert facts.to_dicts() == [{"n": 3, "percent": None, "at": "2026-11-03T00:00:00+00:00"}]
+
+
+@given(hostile_text())
+def test_html_holds_no_markup_of_a_bot(text: str) -> None:
+    nasty = "<script>alert(1)</script>" + text
+    table = pl.DataFrame({"node_id": [nasty.replace("\x00", "").encode("utf-8", "replace").decode()]})
+    html = Slow(workflow_id=nasty, span=SPAN, p95_ms=None, table=table, warnings=(nasty,))._repr_html_()
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") >= 2
+
+
+def test_html_shows_facts_in_a_readable_way() -> None:
+    html = Rate(n=12345, percent=None, at=datetime(2026, 11, 3, tzinfo=UTC))._repr_html_()
+    assert "12,345" in html
+    assert "–" in html
+    assert "<b>Rate</b>" in html
+
+
+def test_a_result_cannot_be_changed() -> None:
+    rate = Rate(n=1, percent=100.0, at=datetime(2026, 11, 3, tzinfo=UTC))
+    with pytest.raises(FrozenInstanceError):
+        rate.n = 2  # type: ignore[misc]
+
+
+def test_only_dataclasses_are_results() -> None:
+    class Bare(Result):
+        pass
+
+    with pytest.raises(TypeError, match="Bare is no dataclass"):
+        Bare().to_dict()
