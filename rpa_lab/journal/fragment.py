@@ -1,0 +1,301 @@
+"""One immutable file: sealed in memory, published so that it is there whole or not at all.
+
+A seal is a BLAKE2b over the whole file, computed with the seal's own 64 bytes zeroed and then written in their place,
+so that each byte of the file is covered and no name needs a hash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from rpa_lab.journal.layout import Fragment, fragment_name, fragment_temp
+from rpa_lab.schema import SCHEMA_VERSION, Table
+
+__all__ = [
+    "Footer",
+    "Unreadable",
+    "check_seal",
+    "encode_parquet",
+    "fsync_folder",
+    "make_folder",
+    "publish_fragment",
+    "read_footer",
+    "read_sealed",
+    "write_new",
+]
+
+_PREFIX: Final = b"rpa_lab."
+_BLANK: Final = b"0" * 64
+_FILE_MODE: Final = 0o640
+_FOLDER_MODE: Final = 0o750
+
+
+class Unreadable(Exception):  # noqa: N818 - it says what the file is
+    """A file is damaged: not Parquet, cut short, or its seal doesn't match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a file says of itself: its table, schema version, rows, and the first and last time in it.
+
+    `facts` has what a commit adds (keeps, archive, covers), as written.
+    """
+
+    table: str
+    version: int
+    rows: int
+    first: datetime | None
+    last: datetime | None
+    seal: str
+    facts: Mapping[str, bytes]
+
+
+def encode_parquet(
+    table: Table, rows: pa.Table, *, compacted: bool = False, facts: Mapping[str, bytes] | None = None
+) -> bytes:
+    """Rows as the bytes of a sealed Parquet file.
+
+    Parameters
+    ----------
+    table : Table
+        Whose rows they are.
+    rows : pyarrow.Table
+        In the table's Arrow schema.
+    compacted : bool
+        Whether to spend time on a small file that one workflow's query reads little of.
+    facts : mapping of str to bytes, optional
+        What a commit says in the footer.
+
+    Returns
+    -------
+    bytes
+    """
+    sink = pa.BufferOutputStream()
+    first, last = _time_range(table, rows)
+    entries = {
+        b"table": table.name.encode(),
+        b"version": str(SCHEMA_VERSION).encode(),
+        b"rows": str(rows.num_rows).encode(),
+        b"first": (first.isoformat() if first else "").encode(),
+        b"last": (last.isoformat() if last else "").encode(),
+        **{key.encode(): value for key, value in (facts or {}).items()},
+        b"seal": _BLANK,
+    }
+    with pq.ParquetWriter(sink, table.arrow, **_options(table, compacted=compacted)) as writer:
+        writer.write_table(rows, row_group_size=8192 if compacted else None)
+        writer.add_key_value_metadata({_PREFIX + key: value for key, value in entries.items()})
+    return _sealed(sink.getvalue().to_pybytes())
+
+
+def read_footer(path: Path) -> Footer:
+    """What a file's footer says; the seal is not checked.
+
+    Raises
+    ------
+    Unreadable
+        If it is no whole Parquet file of ours.
+    FileNotFoundError
+        If it is gone.
+    """
+    try:
+        return _footer(pq.read_metadata(path))
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as damage:
+        raise _unreadable(path, damage) from damage
+
+
+def read_sealed(path: Path, table: Table) -> tuple[Footer, pa.Table]:
+    """The rows of a file whose seal and count are right, in the table's present schema.
+
+    Raises
+    ------
+    Unreadable
+        If a byte of it has changed, or it isn't of this table.
+    FileNotFoundError
+        If it is gone.
+    """
+    footer, data = _check_seal(path)
+    try:
+        rows = pq.ParquetFile(pa.BufferReader(data)).read()
+        if footer.table != table.name or rows.num_rows != footer.rows:
+            raise ValueError(f"it says {footer.rows} rows of {footer.table}, and has {rows.num_rows}")
+        known = {name: rows[name] for name in table.arrow.names if name in rows.column_names}
+        full = [known.get(f.name, pa.nulls(rows.num_rows, f.type)) for f in table.arrow]
+        return footer, pa.table(full, names=table.arrow.names).cast(table.arrow)
+    except (pa.ArrowException, OSError, ValueError) as damage:
+        raise _unreadable(path, damage) from damage
+
+
+def check_seal(path: Path) -> Footer:
+    """The footer of a file no byte of which has changed.
+
+    Raises
+    ------
+    Unreadable
+        If one has.
+    FileNotFoundError
+        If it is gone.
+    """
+    return _check_seal(path)[0]
+
+
+def publish_fragment(folder: Path, fragment: Fragment, data: bytes) -> None:
+    """Make a fragment visible under its name, whole and durably: temp, fsync, replace, fsync of the folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The day's folder; made where it is missing.
+    fragment : Fragment
+        Its identity. A retry must pass the same, so that it can't count twice.
+    data : bytes
+        From `encode_parquet`.
+
+    Raises
+    ------
+    OSError
+        If the disk refuses; nothing is visible then, or (where only the last fsync failed) the same bytes as after a
+        retry.
+    """
+    make_folder(folder)
+    temp = folder / fragment_temp(fragment, secrets.token_hex(6))
+    try:
+        write_new(temp, data)
+        os.replace(temp, folder / fragment_name(fragment))  # noqa: PTH105 - one name for each call, as strace shows it
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temp)  # noqa: PTH108
+        raise
+    fsync_folder(folder)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that must not exist yet, and fsync it."""
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, _FILE_MODE)) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents; each new entry is fsynced in its parent."""
+    try:
+        os.mkdir(folder, _FOLDER_MODE)  # noqa: PTH102
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        make_folder(folder.parent)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, _FOLDER_MODE)  # noqa: PTH102
+    fsync_folder(folder.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a folder's entries durable; Windows has no such call."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _options(table: Table, *, compacted: bool) -> dict[str, Any]:
+    if not compacted:
+        return {"compression": "zstd", "compression_level": 1, "store_schema": True}
+    plain = {"name": None, "status": None, "text": None, "json": None, "number": None, "duration": None}
+    delta = {"id": "DELTA_BYTE_ARRAY", "time": "DELTA_BINARY_PACKED", "count": "DELTA_BINARY_PACKED"}
+    return {
+        "compression": "zstd",
+        "compression_level": 3,
+        "use_dictionary": [column.name for column in table.columns if column.kind in plain or column.hidden],
+        "column_encoding": {
+            column.name: delta[column.kind] for column in table.columns if column.kind in delta and not column.hidden
+        },
+    }
+
+
+def _time_range(table: Table, rows: pa.Table) -> tuple[datetime | None, datetime | None]:
+    time = rows[table.day_of[0]]
+    for other in table.day_of[1:]:
+        time = pc.coalesce(time, rows[other])
+    bounds = pc.min_max(time).as_py()
+    return bounds["min"], bounds["max"]
+
+
+def _footer(metadata: pq.FileMetaData) -> Footer:
+    said = {
+        key.removeprefix(_PREFIX).decode(): value
+        for key, value in (metadata.metadata or {}).items()
+        if key.startswith(_PREFIX)
+    }
+    if not said.keys() >= {"table", "version", "rows", "first", "last", "seal"}:
+        raise ValueError("it is no file of an rpa_lab store")
+    own = {name: said.pop(name).decode() for name in ("table", "version", "rows", "first", "last", "seal")}
+    return Footer(
+        table=own["table"],
+        version=int(own["version"]),
+        rows=int(own["rows"]),
+        first=datetime.fromisoformat(own["first"]) if own["first"] else None,
+        last=datetime.fromisoformat(own["last"]) if own["last"] else None,
+        seal=own["seal"],
+        facts=said,
+    )
+
+
+def _sealed(data: bytes) -> bytes:
+    at = _seal_at(data, _BLANK)
+    if at is None:
+        raise RuntimeError("the Parquet writer left no room for the seal")
+    return data[:at] + _digest(data, at) + data[at + len(_BLANK) :]
+
+
+def _seal_at(data: bytes, seal: bytes) -> int | None:
+    """Where the seal's value lies: behind its key, in the footer, whose key-value entries come after all statistics."""
+    key = _PREFIX + b"seal"
+    found = data.rfind(key)
+    if found < 0:
+        return None
+    at = data.find(seal, found + len(key), found + len(key) + 16 + len(seal))
+    return at if at >= 0 else None
+
+
+def _digest(data: bytes, at: int) -> bytes:
+    view = memoryview(data)
+    state = blake2b(view[:at], digest_size=32)
+    state.update(_BLANK)
+    state.update(view[at + len(_BLANK) :])
+    return state.hexdigest().encode()
+
+
+def _check_seal(path: Path) -> tuple[Footer, bytes]:
+    if not S_ISREG(path.lstat().st_mode):
+        raise Unreadable(f"{path.name}: not a regular file")
+    data = path.read_bytes()
+    try:
+        footer = _footer(pq.read_metadata(pa.BufferReader(data)))
+        at = _seal_at(data, footer.seal.encode())
+        if at is None or _digest(data, at) != footer.seal.encode():
+            raise ValueError("its seal doesn't match its bytes")
+    except (pa.ArrowException, OSError, ValueError) as damage:
+        raise _unreadable(path, damage) from damage
+    return footer, data
+
+
+def _unreadable(path: Path, damage: Exception) -> Unreadable:
+    return Unreadable(f"{path.name}: {(str(damage).splitlines() or ['no Parquet file'])[0][:200]}")

@@ -1,0 +1,62 @@
+"""A store's root folder: its format, said once in `_store.json`; a newer one is refused before anything is touched."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import Final
+
+from rpa_lab.errors import StoreError, quote
+from rpa_lab.journal.fragment import fsync_folder, make_folder, write_new
+from rpa_lab.journal.layout import STORE
+from rpa_lab.schema import SCHEMA_VERSION
+
+__all__ = ["FORMAT", "check_format", "open_root"]
+
+FORMAT: Final = 1
+
+
+def open_root(root: Path) -> None:
+    """Make the root folder and say its format there, unless that is done; refuse a newer format.
+
+    Raises
+    ------
+    StoreError
+        If the store was written by a newer rpa_lab.
+    OSError
+        If the folder can't be made.
+    """
+    if check_format(root):
+        return
+    make_folder(root.absolute())
+    temp = root / f".tmp-store-{secrets.token_hex(6)}"
+    write_new(temp, json.dumps({"format": FORMAT, "schema": SCHEMA_VERSION}).encode() + b"\n")
+    temp.replace(root / STORE)  # whoever comes second writes the same bytes
+    fsync_folder(root)
+
+
+def check_format(root: Path) -> bool:
+    """Whether the root says a format that this version reads.
+
+    Returns
+    -------
+    bool
+        False where there is no store yet.
+
+    Raises
+    ------
+    StoreError
+        If the format is newer, or what stands there can't be understood.
+    """
+    path = root / STORE
+    try:
+        said = json.loads(path.read_bytes())
+        known = int(said["format"])
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (ValueError, TypeError, KeyError) as damage:
+        raise StoreError(f"{path} is damaged: {damage}; expected {{'format': {FORMAT}}}") from damage
+    if known > FORMAT:
+        raise StoreError(f"{path} says format {quote(known)}, this rpa_lab reads up to {FORMAT}; upgrade rpa-lab")
+    return True
