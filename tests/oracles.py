@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = [
     "END_GROUP",
@@ -147,9 +147,16 @@ def self_time_by_node(steps: Iterable[Row]) -> dict[tuple[str, str], float | Non
 
 
 def _start_rank(row: Row) -> tuple[Any, ...]:
-    return (row["started_at"] is not None, row["_start_writer"], row["_start_seq"], row["_start_row"])
+    rank = (row["started_at"] is not None, row["_start_writer"], row["_start_seq"], row["_start_row"])
+    return (*rank, *_ties(row, START_GROUP, ("_start_writer", "_start_seq", "_start_row")))
 
 
 def _end_rank(row: Row) -> tuple[Any, ...]:
     ended = row["status"] in ("completed", "failed", "cancelled")
-    return (ended, row["completed_at"] or _LONG_AGO, row["_writer"], row["_seq"], row["_row"])
+    rank = (ended, row["completed_at"] or _LONG_AGO, row["_writer"], row["_seq"], row["_row"])
+    return (*rank, *_ties(row, END_GROUP, ("completed_at", "_writer", "_seq", "_row")))
+
+
+def _ties(row: Row, group: tuple[str, ...], rank: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """What tells rows of one origin apart (a writer numbers its fragments by day): the group's other values in turn."""
+    return ((False,) if row[name] is None else (True, row[name]) for name in group if name not in rank)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,7 @@ def test_a_step_outside_of_any_execution_is_counted_and_does_no_harm(collector: 
 
 
 def test_a_generator_that_is_closed_elsewhere_does_no_harm(collector: MetricsCollector) -> None:
-    def job() -> Iterator[int]:
+    def job() -> Generator[int, None, None]:
         with collector.execution("generator"):
             yield 1
             yield 2

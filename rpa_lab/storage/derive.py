@@ -1,0 +1,61 @@
+"""What is not stored but follows, when rows are read: a step's id, and whether a running execution still lives."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+__all__ = ["ABANDONED_AFTER", "with_state", "with_step_id"]
+
+ABANDONED_AFTER: Final = timedelta(minutes=15)
+"""How long a running execution's collector may be silent; it says something every 5 minutes."""
+
+
+def with_step_id(steps: pl.LazyFrame) -> pl.LazyFrame:
+    """The steps, where one that brought no id of its own has ``<execution_id>:<step_index>``.
+
+    Examples
+    --------
+    >>> steps = pl.LazyFrame({"step_id": [None, "s"], "execution_id": ["e", "e"], "step_index": [3, 4]})
+    >>> with_step_id(steps).collect()["step_id"].to_list()
+    ['e:3', 's']
+    """
+    counted = pl.format("{}:{}", "execution_id", "step_index")
+    return steps.with_columns(step_id=pl.coalesce("step_id", counted))
+
+
+def with_state(executions: pl.LazyFrame, health: pl.LazyFrame, *, as_of: datetime) -> pl.LazyFrame:
+    """The executions with `last_seen_at`, and ``abandoned`` where a running one's collector has fallen silent.
+
+    Parameters
+    ----------
+    executions : LazyFrame
+        Folded, with their hidden origins.
+    health : LazyFrame
+        Of the collector_health table: writer, timestamp.
+    as_of : datetime
+        What "now" is.
+
+    Returns
+    -------
+    LazyFrame
+        One row per execution. `last_seen_at` is null for those that have ended: they were seen to the end.
+    """
+    seen = (
+        health.filter(pl.col("timestamp") <= as_of)
+        .group_by("writer")
+        .agg(_seen_at=pl.col("timestamp").max())
+        .rename({"writer": "_writer"})
+    )
+    running = pl.col("status") == "running"
+    # at its start the execution was alive, whether or not its collector has said so yet
+    last_seen = pl.when(running).then(pl.max_horizontal("started_at", "_seen_at"))
+    silent = running & (as_of - pl.col("last_seen_at") > ABANDONED_AFTER)
+    return (
+        executions.join(seen, on="_writer", how="left", validate="m:1")
+        .with_columns(last_seen_at=last_seen)
+        .with_columns(status=pl.when(silent).then(pl.lit("abandoned")).otherwise("status"))
+        .drop("_seen_at")
+    )

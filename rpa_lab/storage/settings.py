@@ -1,0 +1,64 @@
+"""What a store's owner sets: `rpa_lab.toml` in its root.
+
+::
+
+    tz = "Europe/Paris"      # the zone in which days begin and naive times are read; default UTC
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from rpa_lab.errors import InputError, quote
+from rpa_lab.journal.layout import SETTINGS
+from rpa_lab.period import zone
+
+__all__ = ["Settings", "read_settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A store's settings."""
+
+    tz: str = "UTC"
+
+
+def read_settings(root: Path) -> Settings:
+    """The settings of a store; defaults where it has no file of them.
+
+    Parameters
+    ----------
+    root : Path
+        The store.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    InputError
+        If the file can't be understood; names the file and what was expected.
+
+    Examples
+    --------
+    >>> read_settings(Path("nowhere"))
+    Settings(tz='UTC')
+    """
+    path = root / SETTINGS
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as mistake:
+        raise InputError(f"{path} is no TOML: {mistake}") from mistake
+    tz = said.get("tz", "UTC")
+    if not isinstance(tz, str):
+        raise InputError(f"{path}: tz is {quote(tz)}, expected an IANA name such as 'Europe/Paris'")
+    try:
+        zone(tz)
+    except InputError as mistake:
+        raise InputError(f"{path}: {mistake}") from None
+    return Settings(tz=tz)

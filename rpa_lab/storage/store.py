@@ -1,0 +1,623 @@
+"""The store as its users see it: write records and frames, read exact rows, whatever is being compacted meanwhile."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from rpa_lab.errors import InputError, StoreError, quote, unknown_name
+from rpa_lab.journal.encode import Checked, check, split_by_day, with_origin
+from rpa_lab.journal.fragment import Unreadable, check_seal, encode_parquet, publish_fragment
+from rpa_lab.journal.layout import Fragment, day_folder, parse_fragment
+from rpa_lab.journal.root import check_format, open_root
+from rpa_lab.period import Period, Span, as_utc, this_minute, zone
+from rpa_lab.records import Metrics
+from rpa_lab.result import Result
+from rpa_lab.schema import TABLES, Table, table_named
+from rpa_lab.storage.compaction import MANY, compact_day
+from rpa_lab.storage.derive import with_state, with_step_id
+from rpa_lab.storage.fold import fold
+from rpa_lab.storage.settings import read_settings
+from rpa_lab.storage.snapshot import LOOKS, Day, LiveFile, days_of, list_day, look, quarantine
+
+__all__ = ["TimeSeriesStore", "Written"]
+
+_FOLD_REACH = timedelta(days=2)
+_COMPACT_EVERY_S = 60.0
+_AGGREGATIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "avg": pl.Expr.mean,
+    "sum": pl.Expr.sum,
+    "count": pl.Expr.count,
+    "min": pl.Expr.min,
+    "max": pl.Expr.max,
+}
+_RECORDED = ("executions", "steps", "resources", "recoveries")
+
+PeriodLike = str | Period | Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written(Result):
+    """What a write did: rows now in the store, rows that were there already, values that had to be corrected."""
+
+    rows: int
+    already_there: int
+    corrected: int
+
+
+class TimeSeriesStore:
+    """A store of metrics: Parquet files by table and UTC day.
+
+    Parameters
+    ----------
+    storage_path : str or path
+        Its root folder; made with the first write.
+    tz : str, optional
+        The zone in which days begin and naive times are read; default: the store's ``rpa_lab.toml``, else UTC.
+    as_of : datetime or "latest", optional
+        What "now" is for relative periods; default the present. ``"latest"``: just after the newest start.
+    compact : bool
+        Whether a query that would read more than 64 small files of a day compacts that day first.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> store = TimeSeriesStore(tempfile.mkdtemp())
+    >>> store.read("executions").height
+    0
+    """
+
+    def __init__(
+        self,
+        storage_path: str | os.PathLike[str] = "data/store",
+        *,
+        tz: str | None = None,
+        as_of: datetime | str | None = None,
+        compact: bool = True,
+    ) -> None:
+        if not isinstance(storage_path, str | os.PathLike):
+            raise TypeError(f"storage_path is {quote(storage_path)}, expected the folder of the store as str or path")
+        self.storage_path = Path(storage_path).absolute()
+        self.root = self.storage_path
+        self.compact = compact
+        if tz is not None:
+            zone(tz)
+        self._tz = tz
+        self._as_of = self._checked_as_of(as_of)
+        self._writer, self._writer_pid = "", 0
+        self._seq: dict[tuple[str, date], int] = {}
+        self._compacted_at: dict[tuple[str, date], float] = {}
+
+    @property
+    def tz(self) -> str:
+        """The name of the zone in which days begin and naive times are read."""
+        return self._tz or read_settings(self.root).tz
+
+    @property
+    def now(self) -> datetime:
+        """What relative periods count back from, UTC."""
+        if isinstance(self._as_of, datetime):
+            return self._as_of
+        present = this_minute()
+        if self._as_of is None:
+            return present
+        newest = self._newest()
+        return min(newest + timedelta(microseconds=1), present + timedelta(days=1)) if newest else present
+
+    def span(self, period: PeriodLike = "all") -> Span:
+        """What a period means here.
+
+        Parameters
+        ----------
+        period : str, Period or Span
+            ``"all"`` means the UTC days that the store holds.
+
+        Returns
+        -------
+        Span
+        """
+        period = period if isinstance(period, Period) else Period(period)
+        if not period.is_all:
+            return period.resolve(as_of=self.now if period.is_relative else None, tz=self.tz)
+        days = [day for table in TABLES for day in self._days(table)]
+        today = self.now.date()
+        first, last = (min(days), max(days)) if days else (today, today)
+        return Span(_midnight(first), _midnight(last + timedelta(days=1)), self.tz)
+
+    def write_metrics(self, metrics: Iterable[Metrics]) -> Written:
+        """Write records, all of them or (where one is not fit to be kept) none.
+
+        Parameters
+        ----------
+        metrics : iterable of ExecutionMetrics, StepMetrics, ResourceMetrics or RecoveryMetrics
+            A step without id and index gets its index within this call.
+
+        Returns
+        -------
+        Written
+
+        Raises
+        ------
+        InputError
+            If something isn't such a record, or lacks what is required.
+        """
+        columns: dict[str, dict[str, list[Any]]] = {}
+        for at, record in enumerate(metrics):
+            if not isinstance(record, Metrics):
+                raise InputError(f"metrics[{at}] is {quote(record)}, expected one of rpa_lab.records")
+            names = type(record).__dataclass_fields__
+            table = columns.setdefault(record.table, {name: [] for name in names})
+            for name in names:
+                table[name].append(getattr(record, name))
+        if "steps" in columns:
+            _count_steps(columns["steps"])
+        checked = {name: _fit(TABLES[name], values) for name, values in columns.items()}
+        rows = sum(self._write(TABLES[name], good, writer=None)[0] for name, good in checked.items())
+        return Written(rows=rows, already_there=0, corrected=sum(good.corrected for good in checked.values()))
+
+    def write_frame(self, table: str, frame: pl.DataFrame, *, writer: str | None = None) -> Written:
+        """Write a frame's rows: checked and redacted as a bot's records are, all of them or none.
+
+        Parameters
+        ----------
+        table : str
+            Which table.
+        frame : DataFrame
+            Its public columns; those left out are null. Naive times are read in the store's zone. Steps need `step_id`
+            or `step_index`.
+        writer : str, optional
+            An importer's identity, ``i`` and 11 hex digits that follow from the content: what that writer has already
+            written to a table and day is left as it is and counted as already there.
+
+        Returns
+        -------
+        Written
+
+        Raises
+        ------
+        InputError
+            If a row isn't fit to be kept; nothing was written then.
+        UnknownNameError
+            If there is no such table or column.
+        """
+        schema = table_named(table)
+        for name in frame.columns:
+            if name not in schema.names:
+                raise unknown_name(f"{table} has no column", name, schema.names)
+        if table == "steps" and not {"step_id", "step_index"} & set(frame.columns):
+            raise InputError("steps has neither step_id nor step_index; expected one of them, to tell the steps apart")
+        if writer is not None and parse_fragment(f"f-{writer}-00000000.parquet") is None:
+            raise InputError(f"writer is {quote(writer)}, expected 'i' and 11 hex digits")
+        naive = [name for name, kind in frame.schema.items() if kind == pl.Datetime and kind.time_zone is None]  # type: ignore[attr-defined]
+        if naive:
+            local = pl.col(naive).dt.replace_time_zone(self.tz, ambiguous="earliest", non_existent="null")
+            frame = frame.with_columns(local)
+        arrow = frame.to_arrow()
+        checked = _fit(schema, {name: arrow[name] for name in arrow.column_names}, count=frame.height)
+        rows, there = self._write(schema, checked, writer=writer)
+        return Written(rows=rows, already_there=there, corrected=checked.corrected)
+
+    def scan(
+        self,
+        table: str,
+        period: PeriodLike = "all",
+        *,
+        columns: Sequence[str] | None = None,
+        workflow_id: str | None = None,
+    ) -> pl.LazyFrame:
+        """A table's rows as a lazy frame; nothing but names and footers is read yet.
+
+        It stays valid for ten minutes; after that files may have been compacted away, and its error says to call again.
+
+        Parameters
+        ----------
+        table : str
+            For example ``"steps"``.
+        period : str, Period or Span
+            By the rows' own start; of executions, after folding.
+        columns : sequence of str, optional
+            Which; default all that users see.
+        workflow_id : str, optional
+            Only this workflow's.
+
+        Returns
+        -------
+        LazyFrame
+            One row per execution, step, sample … In no particular order.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such table or column.
+        """
+        rows, _ = self._scan(table, self.span(period))
+        if workflow_id is not None:
+            rows = rows.filter(pl.col("workflow_id") == workflow_id)
+        public = [name for name in rows.collect_schema().names() if not name.startswith("_")]
+        for name in columns or ():
+            if name not in public:
+                raise unknown_name(f"{table} has no column", name, public)
+        return rows.select(columns or public)
+
+    def read(
+        self,
+        table: str,
+        period: PeriodLike = "all",
+        *,
+        columns: Sequence[str] | None = None,
+        workflow_id: str | None = None,
+    ) -> pl.DataFrame:
+        """A table's rows, ordered by time; arguments as for `scan`.
+
+        Unlike a lazy frame it starts over where a file was compacted away meanwhile, and leaves out by name a file that
+        turns out to be damaged.
+
+        Returns
+        -------
+        DataFrame
+        """
+        schema = table_named(table)
+        span = self.span(period)
+
+        def rows() -> pl.LazyFrame:
+            everything = self.scan(table, span, workflow_id=workflow_id)
+            order = [name for name in (schema.time, schema.key, "execution_id") if name and name in schema.names]
+            ordered = everything.sort(*dict.fromkeys(order), maintain_order=True)
+            return ordered if columns is None else ordered.select(columns)
+
+        if columns is not None:
+            self.scan(table, span, columns=columns)  # says at once which column doesn't exist
+        return self.collect(rows)
+
+    def collect(self, query: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
+        """Collect a query over this store's scans, anew where its files went or turned out to be damaged.
+
+        Parameters
+        ----------
+        query : callable
+            Makes the lazy frame, from `scan`; called again for each attempt.
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        StoreError
+            If the files went under each of 50 attempts.
+        """
+        for _ in range(LOOKS):
+            try:
+                return query().collect()
+            except FileNotFoundError:
+                continue  # compacted away between the look and the reading
+            except pl.exceptions.ComputeError:
+                if not self._quarantine_damaged():
+                    raise
+        raise StoreError(f"the files of {self.root} went away under each of {LOOKS} attempts to read them")
+
+    def files(self, period: PeriodLike = "all", *, table: str | None = None) -> list[Path]:
+        """The files whose rows count right now.
+
+        Parameters
+        ----------
+        period : str, Period or Span
+            Of the UTC days that it touches.
+        table : str, optional
+            Default all.
+
+        Returns
+        -------
+        list of Path
+        """
+        span = self.span(period)
+        tables = [table_named(table).name] if table else list(TABLES)
+        return [file.path for name in tables for day in self._looks(name, span) for file in day.files]
+
+    def warnings(
+        self, period: PeriodLike = "all", *, tables: Sequence[str] = ("executions", "steps")
+    ) -> tuple[str, ...]:
+        """What is wrong with the files behind a period: damage that was left out.
+
+        Parameters
+        ----------
+        period : str, Period or Span
+            Which.
+        tables : sequence of str
+            Of which tables.
+
+        Returns
+        -------
+        tuple of str
+            Empty where nothing is.
+        """
+        span = self.span(period)
+        return tuple(
+            f"{name} {warning}" for name in tables for day in self._looks(name, span) for warning in day.warnings
+        )
+
+    def query_range(
+        self,
+        start_time: datetime,
+        end_time: datetime,
+        workflow_id: str | None = None,
+        metric_types: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Metrics within a time range, of several tables in one frame.
+
+        Parameters
+        ----------
+        start_time, end_time : datetime
+            Half-open; naive ones are read in the store's zone.
+        workflow_id : str, optional
+            Only this workflow's.
+        metric_types : sequence of str, optional
+            Names of tables; default executions, steps, resources and recoveries.
+
+        Returns
+        -------
+        DataFrame
+            First column `metric_type`, the table's name; then the columns of all of them, null where a table lacks one.
+
+        Raises
+        ------
+        UnknownNameError
+            If a metric type is no table.
+        """
+        span = self._between(start_time, end_time)
+        types = _RECORDED if metric_types is None else metric_types
+        frames = [self.read(name, span, workflow_id=workflow_id) for name in types]
+        parts = [f.select(pl.lit(name).alias("metric_type"), pl.all()) for name, f in zip(types, frames, strict=True)]
+        return pl.concat(parts, how="diagonal") if parts else pl.DataFrame(schema={"metric_type": pl.String})
+
+    def aggregate(
+        self,
+        metric: str,
+        aggregation: Literal["avg", "sum", "count", "min", "max"],
+        group_by: Sequence[str],
+        start_time: datetime,
+        end_time: datetime,
+        filters: Mapping[str, Any] | None = None,
+    ) -> pl.DataFrame:
+        """Aggregate a metric with grouping.
+
+        Parameters
+        ----------
+        metric : str
+            ``"table.column"``, or a column of executions.
+        aggregation : str
+            avg, sum, count, min or max; nulls are left out.
+        group_by : sequence of str
+            Columns of the same table.
+        start_time, end_time : datetime
+            Half-open; naive ones are read in the store's zone.
+        filters : mapping, optional
+            Column to the value that it must have, or a list of values that it may have.
+
+        Returns
+        -------
+        DataFrame
+            One row per group, ordered: the group's columns, `value`, and `n`, the values that went into it.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such table, column or aggregation.
+        """
+        table, _, column = metric.rpartition(".")
+        table = table or "executions"
+        if aggregation not in _AGGREGATIONS:
+            raise unknown_name("there is no aggregation", aggregation, _AGGREGATIONS)
+        span, filters = self._between(start_time, end_time), filters or {}
+        needed = list(dict.fromkeys([column, *group_by, *filters]))
+
+        def grouped() -> pl.LazyFrame:
+            rows = self.scan(table, span, columns=needed)
+            for name, wanted in filters.items():
+                rows = rows.filter(_matches(name, wanted))
+            value, n = (
+                _AGGREGATIONS[aggregation](pl.col(column)).alias("value"),
+                pl.col(column).count().cast(pl.Int64).alias("n"),
+            )
+            if not group_by:
+                return rows.select(value, n)
+            return rows.group_by(group_by).agg(value, n).sort(*group_by, nulls_last=True)
+
+        return self.collect(grouped)
+
+    def held_by_others(self, executions: pl.DataFrame, *, writer: str) -> set[str]:
+        """Those of some executions that the store holds already, from another writer.
+
+        Parameters
+        ----------
+        executions : DataFrame
+            execution_id, started_at (aware).
+        writer : str
+            Whose rows don't count.
+
+        Returns
+        -------
+        set of str
+            Their ids.
+        """
+        if executions.is_empty():
+            return set()
+        start, end = executions.select(pl.col("started_at").min(), pl.col("started_at").max().alias("end")).row(0)
+        span = Span(start, end + timedelta(microseconds=1))
+        ids = executions.select("execution_id").lazy()
+
+        def others() -> pl.LazyFrame:
+            rows, _ = self._files("executions", _reaching(span))
+            foreign = (pl.col("_writer") != writer) | (pl.col("_start_writer") != writer)
+            return rows.filter(foreign).select("execution_id").join(ids, on="execution_id", how="semi").unique()
+
+        return set(self.collect(others)["execution_id"])
+
+    def __repr__(self) -> str:
+        return f"TimeSeriesStore({str(self.root)!r}, tz={self.tz!r})"
+
+    def _checked_as_of(self, as_of: datetime | str | None) -> datetime | Literal["latest"] | None:
+        if as_of is None or as_of == "latest":
+            return "latest" if as_of else None
+        if isinstance(as_of, str):
+            try:
+                as_of = datetime.fromisoformat(as_of)
+            except ValueError:
+                raise InputError(f"as_of is {quote(as_of)}, expected 'latest' or an ISO 8601 time") from None
+        return as_utc(as_of, tz=self.tz)
+
+    def _between(self, start: datetime, end: datetime) -> Span:
+        return Period(as_utc(start, tz=self.tz), as_utc(end, tz=self.tz)).resolve(tz=self.tz)
+
+    def _newest(self) -> datetime | None:
+        for day in reversed(self._days("executions")):
+            files = [file.path for file in look(self.root, "executions", day).files]
+            newest: datetime | None = (
+                _open(TABLES["executions"], files).select(pl.col("started_at").max()).collect().item()
+            )
+            if newest is not None:
+                return newest
+        return None
+
+    def _days(self, table: str) -> list[date]:
+        check_format(self.root)
+        return days_of(self.root, table)
+
+    def _looks(self, table: str, span: Span) -> list[Day]:
+        first, last = span.start.date(), (span.end - timedelta(microseconds=1)).date()
+        looks = []
+        for day in self._days(table):
+            if first <= day <= last:
+                now = look(self.root, table, day)
+                if len(now.fragments) > MANY and self._may_compact(table, day):
+                    compact_day(self.root, table, day, full=False)
+                    now = look(self.root, table, day)
+                looks.append(now)
+        return looks
+
+    def _may_compact(self, table: str, day: date) -> bool:
+        since = time.monotonic() - self._compacted_at.get((table, day), float("-inf"))
+        if not self.compact or since < _COMPACT_EVERY_S or not os.access(self.root, os.W_OK):
+            return False
+        self._compacted_at[table, day] = time.monotonic()
+        return True
+
+    def _files(self, table: str, span: Span) -> tuple[pl.LazyFrame, list[LiveFile]]:
+        """All stored rows of the days that a span touches, hidden columns included; and the files that they are in."""
+        files = [file for day in self._looks(table, span) for file in day.files]
+        if table != "executions":  # a file that lies outside the span holds nothing of it
+            files = [f for f in files if not _outside(f, span)]
+        return _open(TABLES[table], [file.path for file in files]), files
+
+    def _scan(self, table: str, span: Span) -> tuple[pl.LazyFrame, list[LiveFile]]:
+        """The rows of a span, as users see them, hidden columns included."""
+        schema = table_named(table)
+        if table != "executions":
+            rows, files = self._files(table, span)
+            rows = rows.filter(_within(pl.col(schema.time), span))
+            return (with_step_id(rows) if table == "steps" else rows), files
+        rows, files = self._files(table, _reaching(span))
+        now = self.now
+        health, _ = self._files("collector_health", Span(span.start - _FOLD_REACH, max(now, span.start)))
+        at = pl.coalesce(*schema.day_of)
+        executions = fold(rows).filter(_within(at, span))
+        return with_state(executions, health.select("writer", "timestamp"), as_of=now), files
+
+    def _quarantine_damaged(self) -> bool:
+        """Check every live file's seal; whether one was damaged, and is now left out by name."""
+        found = False
+        for path in self.files():
+            try:
+                check_seal(path)
+            except FileNotFoundError:
+                continue
+            except Unreadable as damage:
+                quarantine(self.root, path, str(damage))
+                found = True
+        return found
+
+    def _write(self, table: Table, checked: Checked, *, writer: str | None) -> tuple[int, int]:
+        """Publish checked rows, a fragment a day; how many were written, and how many that writer had before."""
+        written = there = 0
+        if not checked.rows.num_rows:
+            return 0, 0
+        open_root(self.root)
+        for day, rows in split_by_day(table, checked.rows):
+            fragment = self._next(table.name, day) if writer is None else Fragment(writer, 0)
+            if writer is not None and self._holds(table.name, day, fragment):
+                there += rows.num_rows
+                continue
+            data = encode_parquet(table, with_origin(table, rows, fragment))
+            publish_fragment(day_folder(self.root, table.name, day), fragment, data)
+            written += rows.num_rows
+        return written, there
+
+    def _holds(self, table: str, day: date, fragment: Fragment) -> bool:
+        names = list_day(day_folder(self.root, table, day))
+        return any(parse_fragment(name) == fragment for name in names) or fragment in look(self.root, table, day).covers
+
+    def _next(self, table: str, day: date) -> Fragment:
+        if self._writer_pid != os.getpid():  # new per process, and per fork
+            self._writer, self._writer_pid, self._seq = os.urandom(6).hex(), os.getpid(), {}
+        seq = self._seq.get((table, day), 0)
+        self._seq[table, day] = seq + 1
+        return Fragment(self._writer, seq)
+
+
+def _fit(table: Table, columns: Mapping[str, Any], *, count: int | None = None) -> Checked:
+    count = len(next(iter(columns.values()))) if count is None else count
+    checked = check(table, columns, count)
+    if checked.problems:
+        more = f" (and {len(checked.problems) - 1} more such rows)" if len(checked.problems) > 1 else ""
+        raise InputError(f"{table.name} {checked.problems[0]}{more}; nothing was written")
+    return checked
+
+
+def _count_steps(columns: dict[str, list[Any]]) -> None:
+    """Give each step that has neither id nor index its place within the call."""
+    counts: dict[Any, int] = {}
+    pairs = zip(columns["execution_id"], columns["step_id"], columns["step_index"], strict=True)
+    for at, (execution_id, step_id, index) in enumerate(list(pairs)):
+        if step_id is None and index is None:
+            columns["step_index"][at] = counts.get(execution_id, 0)
+        counts[execution_id] = counts.get(execution_id, 0) + 1
+
+
+def _open(table: Table, paths: list[Path]) -> pl.LazyFrame:
+    schema = pl.Schema(table.arrow)
+    if not paths:
+        return pl.LazyFrame(schema=schema)
+    return pl.scan_parquet(
+        paths, glob=False, hive_partitioning=False, schema=schema, missing_columns="insert", extra_columns="ignore"
+    )
+
+
+def _within(at: pl.Expr, span: Span) -> pl.Expr:
+    return (at >= span.start) & (at < span.end)
+
+
+def _outside(file: LiveFile, span: Span) -> bool:
+    first, last = file.footer.first, file.footer.last
+    return first is not None and last is not None and (last < span.start or first >= span.end)
+
+
+def _reaching(span: Span) -> Span:
+    return Span(span.start - _FOLD_REACH, span.end + _FOLD_REACH, span.tz)
+
+
+def _matches(name: str, wanted: Any) -> pl.Expr:
+    if wanted is None:
+        return pl.col(name).is_null()
+    many = isinstance(wanted, list | tuple | set | frozenset)
+    return pl.col(name).is_in(list(wanted)) if many else pl.col(name) == wanted
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
