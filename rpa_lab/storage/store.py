@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
-from rpa_lab.errors import InputError, StoreError, quote, unknown_name
-from rpa_lab.journal.encode import Checked, check, split_by_day, with_origin
-from rpa_lab.journal.fragment import Unreadable, check_seal, encode_parquet, publish_fragment
-from rpa_lab.journal.layout import Fragment, day_folder, parse_fragment
-from rpa_lab.journal.root import check_format, open_root
+from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.journal.layout import parse_fragment
 from rpa_lab.period import Period, Span, as_utc, this_minute, zone
 from rpa_lab.records import Metrics
-from rpa_lab.result import Result
-from rpa_lab.schema import TABLES, Table, table_named
-from rpa_lab.storage.compaction import MANY, compact_day
-from rpa_lab.storage.derive import with_state, with_step_id
-from rpa_lab.storage.fold import fold
+from rpa_lab.schema import TABLES, table_named
+from rpa_lab.storage.reading import Reading
 from rpa_lab.storage.settings import read_settings
-from rpa_lab.storage.snapshot import LOOKS, Day, LiveFile, days_of, list_day, look, quarantine
+from rpa_lab.storage.writing import Writing, Written, count_steps, fit
 
-__all__ = ["TimeSeriesStore", "Written"]
+__all__ = ["PeriodLike", "TimeSeriesStore", "Written"]
 
-_FOLD_REACH = timedelta(days=2)
-_COMPACT_EVERY_S = 60.0
 _AGGREGATIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "avg": pl.Expr.mean,
     "sum": pl.Expr.sum,
@@ -41,15 +31,6 @@ _AGGREGATIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
 _RECORDED = ("executions", "steps", "resources", "recoveries")
 
 PeriodLike = str | Period | Span
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written(Result):
-    """What a write did: rows now in the store, rows that were there already, values that had to be corrected."""
-
-    rows: int
-    already_there: int
-    corrected: int
 
 
 class TimeSeriesStore:
@@ -86,14 +67,12 @@ class TimeSeriesStore:
             raise TypeError(f"storage_path is {quote(storage_path)}, expected the folder of the store as str or path")
         self.storage_path = Path(storage_path).absolute()
         self.root = self.storage_path
-        self.compact = compact
         if tz is not None:
             zone(tz)
         self._tz = tz
         self._as_of = self._checked_as_of(as_of)
-        self._writer, self._writer_pid = "", 0
-        self._seq: dict[tuple[str, date], int] = {}
-        self._compacted_at: dict[tuple[str, date], float] = {}
+        self._reading = Reading(self.root, compact=compact)
+        self._writing = Writing(self.root)
 
     @property
     def tz(self) -> str:
@@ -108,7 +87,7 @@ class TimeSeriesStore:
         present = this_minute()
         if self._as_of is None:
             return present
-        newest = self._newest()
+        newest = self._reading.newest_start()
         return min(newest + timedelta(microseconds=1), present + timedelta(days=1)) if newest else present
 
     def span(self, period: PeriodLike = "all") -> Span:
@@ -126,7 +105,7 @@ class TimeSeriesStore:
         period = period if isinstance(period, Period) else Period(period)
         if not period.is_all:
             return period.resolve(as_of=self.now if period.is_relative else None, tz=self.tz)
-        days = [day for table in TABLES for day in self._days(table)]
+        days = [day for table in TABLES for day in self._reading.days(table)]
         today = self.now.date()
         first, last = (min(days), max(days)) if days else (today, today)
         return Span(_midnight(first), _midnight(last + timedelta(days=1)), self.tz)
@@ -157,9 +136,10 @@ class TimeSeriesStore:
             for name in names:
                 table[name].append(getattr(record, name))
         if "steps" in columns:
-            _count_steps(columns["steps"])
-        checked = {name: _fit(TABLES[name], values) for name, values in columns.items()}
-        rows = sum(self._write(TABLES[name], good, writer=None)[0] for name, good in checked.items())
+            count_steps(columns["steps"])
+        counts = {name: len(next(iter(values.values()))) for name, values in columns.items()}
+        checked = {name: fit(TABLES[name], values, count=counts[name]) for name, values in columns.items()}
+        rows = sum(self._writing.publish(TABLES[name], good, writer=None)[0] for name, good in checked.items())
         return Written(rows=rows, already_there=0, corrected=sum(good.corrected for good in checked.values()))
 
     def write_frame(self, table: str, frame: pl.DataFrame, *, writer: str | None = None) -> Written:
@@ -200,8 +180,8 @@ class TimeSeriesStore:
             local = pl.col(naive).dt.replace_time_zone(self.tz, ambiguous="earliest", non_existent="null")
             frame = frame.with_columns(local)
         arrow = frame.to_arrow()
-        checked = _fit(schema, {name: arrow[name] for name in arrow.column_names}, count=frame.height)
-        rows, there = self._write(schema, checked, writer=writer)
+        checked = fit(schema, {name: arrow[name] for name in arrow.column_names}, count=frame.height)
+        rows, there = self._writing.publish(schema, checked, writer=writer)
         return Written(rows=rows, already_there=there, corrected=checked.corrected)
 
     def scan(
@@ -237,7 +217,7 @@ class TimeSeriesStore:
         UnknownNameError
             If there is no such table or column.
         """
-        rows, _ = self._scan(table, self.span(period))
+        rows = self._reading.rows(table, self.span(period), as_of=self.now)
         if workflow_id is not None:
             rows = rows.filter(pl.col("workflow_id") == workflow_id)
         public = [name for name in rows.collect_schema().names() if not name.startswith("_")]
@@ -293,15 +273,7 @@ class TimeSeriesStore:
         StoreError
             If the files went under each of 50 attempts.
         """
-        for _ in range(LOOKS):
-            try:
-                return query().collect()
-            except FileNotFoundError:
-                continue  # compacted away between the look and the reading
-            except pl.exceptions.ComputeError:
-                if not self._quarantine_damaged():
-                    raise
-        raise StoreError(f"the files of {self.root} went away under each of {LOOKS} attempts to read them")
+        return self._reading.collect(query)
 
     def files(self, period: PeriodLike = "all", *, table: str | None = None) -> list[Path]:
         """The files whose rows count right now.
@@ -319,7 +291,7 @@ class TimeSeriesStore:
         """
         span = self.span(period)
         tables = [table_named(table).name] if table else list(TABLES)
-        return [file.path for name in tables for day in self._looks(name, span) for file in day.files]
+        return [file.path for name in tables for day in self._reading.looks(name, span) for file in day.files]
 
     def warnings(
         self, period: PeriodLike = "all", *, tables: Sequence[str] = ("executions", "steps")
@@ -340,7 +312,10 @@ class TimeSeriesStore:
         """
         span = self.span(period)
         return tuple(
-            f"{name} {warning}" for name in tables for day in self._looks(name, span) for warning in day.warnings
+            f"{name} {warning}"
+            for name in tables
+            for day in self._reading.looks(name, span)
+            for warning in day.warnings
         )
 
     def query_range(
@@ -447,18 +422,7 @@ class TimeSeriesStore:
         set of str
             Their ids.
         """
-        if executions.is_empty():
-            return set()
-        start, end = executions.select(pl.col("started_at").min(), pl.col("started_at").max().alias("end")).row(0)
-        span = Span(start, end + timedelta(microseconds=1))
-        ids = executions.select("execution_id").lazy()
-
-        def others() -> pl.LazyFrame:
-            rows, _ = self._files("executions", _reaching(span))
-            foreign = (pl.col("_writer") != writer) | (pl.col("_start_writer") != writer)
-            return rows.filter(foreign).select("execution_id").join(ids, on="execution_id", how="semi").unique()
-
-        return set(self.collect(others)["execution_id"])
+        return self._reading.foreign(executions, writer=writer)
 
     def __repr__(self) -> str:
         return f"TimeSeriesStore({str(self.root)!r}, tz={self.tz!r})"
@@ -475,141 +439,6 @@ class TimeSeriesStore:
 
     def _between(self, start: datetime, end: datetime) -> Span:
         return Period(as_utc(start, tz=self.tz), as_utc(end, tz=self.tz)).resolve(tz=self.tz)
-
-    def _newest(self) -> datetime | None:
-        for day in reversed(self._days("executions")):
-            files = [file.path for file in look(self.root, "executions", day).files]
-            newest: datetime | None = (
-                _open(TABLES["executions"], files).select(pl.col("started_at").max()).collect().item()
-            )
-            if newest is not None:
-                return newest
-        return None
-
-    def _days(self, table: str) -> list[date]:
-        check_format(self.root)
-        return days_of(self.root, table)
-
-    def _looks(self, table: str, span: Span) -> list[Day]:
-        first, last = span.start.date(), (span.end - timedelta(microseconds=1)).date()
-        looks = []
-        for day in self._days(table):
-            if first <= day <= last:
-                now = look(self.root, table, day)
-                if len(now.fragments) > MANY and self._may_compact(table, day):
-                    compact_day(self.root, table, day, full=False)
-                    now = look(self.root, table, day)
-                looks.append(now)
-        return looks
-
-    def _may_compact(self, table: str, day: date) -> bool:
-        since = time.monotonic() - self._compacted_at.get((table, day), float("-inf"))
-        if not self.compact or since < _COMPACT_EVERY_S or not os.access(self.root, os.W_OK):
-            return False
-        self._compacted_at[table, day] = time.monotonic()
-        return True
-
-    def _files(self, table: str, span: Span) -> tuple[pl.LazyFrame, list[LiveFile]]:
-        """All stored rows of the days that a span touches, hidden columns included; and the files that they are in."""
-        files = [file for day in self._looks(table, span) for file in day.files]
-        if table != "executions":  # a file that lies outside the span holds nothing of it
-            files = [f for f in files if not _outside(f, span)]
-        return _open(TABLES[table], [file.path for file in files]), files
-
-    def _scan(self, table: str, span: Span) -> tuple[pl.LazyFrame, list[LiveFile]]:
-        """The rows of a span, as users see them, hidden columns included."""
-        schema = table_named(table)
-        if table != "executions":
-            rows, files = self._files(table, span)
-            rows = rows.filter(_within(pl.col(schema.time), span))
-            return (with_step_id(rows) if table == "steps" else rows), files
-        rows, files = self._files(table, _reaching(span))
-        now = self.now
-        health, _ = self._files("collector_health", Span(span.start - _FOLD_REACH, max(now, span.start)))
-        at = pl.coalesce(*schema.day_of)
-        executions = fold(rows).filter(_within(at, span))
-        return with_state(executions, health.select("writer", "timestamp"), as_of=now), files
-
-    def _quarantine_damaged(self) -> bool:
-        """Check every live file's seal; whether one was damaged, and is now left out by name."""
-        found = False
-        for path in self.files():
-            try:
-                check_seal(path)
-            except FileNotFoundError:
-                continue
-            except Unreadable as damage:
-                quarantine(self.root, path, str(damage))
-                found = True
-        return found
-
-    def _write(self, table: Table, checked: Checked, *, writer: str | None) -> tuple[int, int]:
-        """Publish checked rows, a fragment a day; how many were written, and how many that writer had before."""
-        written = there = 0
-        if not checked.rows.num_rows:
-            return 0, 0
-        open_root(self.root)
-        for day, rows in split_by_day(table, checked.rows):
-            fragment = self._next(table.name, day) if writer is None else Fragment(writer, 0)
-            if writer is not None and self._holds(table.name, day, fragment):
-                there += rows.num_rows
-                continue
-            data = encode_parquet(table, with_origin(table, rows, fragment))
-            publish_fragment(day_folder(self.root, table.name, day), fragment, data)
-            written += rows.num_rows
-        return written, there
-
-    def _holds(self, table: str, day: date, fragment: Fragment) -> bool:
-        names = list_day(day_folder(self.root, table, day))
-        return any(parse_fragment(name) == fragment for name in names) or fragment in look(self.root, table, day).covers
-
-    def _next(self, table: str, day: date) -> Fragment:
-        if self._writer_pid != os.getpid():  # new per process, and per fork
-            self._writer, self._writer_pid, self._seq = os.urandom(6).hex(), os.getpid(), {}
-        seq = self._seq.get((table, day), 0)
-        self._seq[table, day] = seq + 1
-        return Fragment(self._writer, seq)
-
-
-def _fit(table: Table, columns: Mapping[str, Any], *, count: int | None = None) -> Checked:
-    count = len(next(iter(columns.values()))) if count is None else count
-    checked = check(table, columns, count)
-    if checked.problems:
-        more = f" (and {len(checked.problems) - 1} more such rows)" if len(checked.problems) > 1 else ""
-        raise InputError(f"{table.name} {checked.problems[0]}{more}; nothing was written")
-    return checked
-
-
-def _count_steps(columns: dict[str, list[Any]]) -> None:
-    """Give each step that has neither id nor index its place within the call."""
-    counts: dict[Any, int] = {}
-    pairs = zip(columns["execution_id"], columns["step_id"], columns["step_index"], strict=True)
-    for at, (execution_id, step_id, index) in enumerate(list(pairs)):
-        if step_id is None and index is None:
-            columns["step_index"][at] = counts.get(execution_id, 0)
-        counts[execution_id] = counts.get(execution_id, 0) + 1
-
-
-def _open(table: Table, paths: list[Path]) -> pl.LazyFrame:
-    schema = pl.Schema(table.arrow)
-    if not paths:
-        return pl.LazyFrame(schema=schema)
-    return pl.scan_parquet(
-        paths, glob=False, hive_partitioning=False, schema=schema, missing_columns="insert", extra_columns="ignore"
-    )
-
-
-def _within(at: pl.Expr, span: Span) -> pl.Expr:
-    return (at >= span.start) & (at < span.end)
-
-
-def _outside(file: LiveFile, span: Span) -> bool:
-    first, last = file.footer.first, file.footer.last
-    return first is not None and last is not None and (last < span.start or first >= span.end)
-
-
-def _reaching(span: Span) -> Span:
-    return Span(span.start - _FOLD_REACH, span.end + _FOLD_REACH, span.tz)
 
 
 def _matches(name: str, wanted: Any) -> pl.Expr:

@@ -18,7 +18,7 @@ from rpa_lab import ExecutionMetrics, Period, StepMetrics, TimeSeriesStore
 from rpa_lab.errors import InputError, StoreError, UnknownNameError
 from rpa_lab.journal.layout import day_folder
 from rpa_lab.schema import TABLES
-from rpa_lab.storage import store as module
+from rpa_lab.storage import reading
 from rpa_lab.storage.compaction import compact, compact_day
 from tests import oracles, strategies
 from tests.storage.days import DAY, put
@@ -170,7 +170,7 @@ def test_the_store_folds_as_the_naive_twin_whatever_was_compacted(tmp_path_facto
 
     raw = pl.concat([pl.read_parquet(path) for path in store.files()], how="diagonal") if rows.height else rows
     expected = oracles.fold(raw.to_dicts()) if rows.height else {}
-    everything = store.collect(lambda: store._files("executions", store.span("all"))[0])
+    everything = store.collect(lambda: store._reading.stored("executions", store.span("all")))
     assert {row["execution_id"] for row in everything.to_dicts()} == set(expected)
     got = {row["execution_id"]: row for row in store.read("executions").to_dicts()}
     for execution_id, row in got.items():
@@ -361,7 +361,7 @@ def test_many_small_files_are_compacted_before_they_are_read_at_most_once_a_minu
     fill(70)
     assert store.read("executions").height == 140
     assert len(store.files()) == 71  # within the minute
-    monkeypatch.setattr(module, "_COMPACT_EVERY_S", 0.0)
+    monkeypatch.setattr(reading, "_COMPACT_EVERY_S", 0.0)
     assert store.read("executions").height == 140
     assert len(store.files()) <= 2
 

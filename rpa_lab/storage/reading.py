@@ -1,0 +1,173 @@
+"""From live files to rows: what `TimeSeriesStore` reads, exact whatever is being compacted meanwhile."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from rpa_lab.errors import StoreError
+from rpa_lab.journal.fragment import Unreadable, check_seal
+from rpa_lab.journal.root import check_format
+from rpa_lab.period import Span
+from rpa_lab.schema import TABLES, Table, table_named
+from rpa_lab.storage.compaction import MANY, compact_day
+from rpa_lab.storage.derive import with_state, with_step_id
+from rpa_lab.storage.fold import fold
+from rpa_lab.storage.snapshot import LOOKS, Day, LiveFile, days_of, look, quarantine
+
+__all__ = ["Reading"]
+
+_FOLD_REACH = timedelta(days=2)
+_COMPACT_EVERY_S = 60.0
+
+
+class Reading:
+    """Finds the files that count, and makes lazy frames of them."""
+
+    def __init__(self, root: Path, *, compact: bool) -> None:
+        self.root = root
+        self.compact = compact
+        self._compacted_at: dict[tuple[str, date], float] = {}
+
+    def days(self, table: str) -> list[date]:
+        """The UTC days that a table has; refuses a store of a newer format."""
+        check_format(self.root)
+        return days_of(self.root, table)
+
+    def looks(self, table: str, span: Span) -> list[Day]:
+        """The UTC days that a span touches, as they are now; those of many small files are compacted first."""
+        first, last = span.start.date(), (span.end - timedelta(microseconds=1)).date()
+        looks = []
+        for day in self.days(table):
+            if first <= day <= last:
+                now = look(self.root, table, day)
+                if len(now.fragments) > MANY and self._may_compact(table, day):
+                    with suppress(OSError):  # a full disk is no reason not to read
+                        compact_day(self.root, table, day, full=False)
+                    now = look(self.root, table, day)
+                looks.append(now)
+        return looks
+
+    def stored(self, table: str, span: Span) -> pl.LazyFrame:
+        """All rows of the days that a span touches, as they were written: unfolded, with hidden columns."""
+        files = [file for day in self.looks(table, span) for file in day.files]
+        if table != "executions":  # a file that lies outside the span holds nothing of it
+            files = [file for file in files if not _outside(file, span)]
+        return _open(TABLES[table], [file.path for file in files])
+
+    def rows(self, table: str, span: Span, *, as_of: datetime) -> pl.LazyFrame:
+        """The rows of a span, as users see them and with hidden columns.
+
+        Parameters
+        ----------
+        table : str
+            Its name.
+        span : Span
+            By the rows' own start; of executions, after folding.
+        as_of : datetime
+            What "now" is, for which running executions still live.
+
+        Returns
+        -------
+        LazyFrame
+            One row per execution, step, sample …
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such table.
+        """
+        schema = table_named(table)
+        if table == "executions":
+            health = self.stored("collector_health", Span(span.start - _FOLD_REACH, max(as_of, span.start)))
+            folded = fold(self.stored(table, _reaching(span)))
+            within = folded.filter(_within(pl.coalesce(*schema.day_of), span))
+            return with_state(within, health.select("writer", "timestamp"), as_of=as_of)
+        rows = self.stored(table, span).filter(_within(pl.col(schema.time), span))
+        return with_step_id(rows) if table == "steps" else rows
+
+    def newest_start(self) -> datetime | None:
+        """The newest started_at of any execution; None where there is none."""
+        for day in reversed(self.days("executions")):
+            files = [file.path for file in look(self.root, "executions", day).files]
+            starts = _open(TABLES["executions"], files).select(pl.col("started_at").max())
+            newest: datetime | None = starts.collect().item()
+            if newest is not None:
+                return newest
+        return None
+
+    def foreign(self, executions: pl.DataFrame, *, writer: str) -> set[str]:
+        """The ids of those executions (execution_id, started_at) that another writer has written."""
+        if executions.is_empty():
+            return set()
+        start, end = executions.select(pl.col("started_at").min(), pl.col("started_at").max().alias("end")).row(0)
+        ids = executions.select("execution_id").lazy()
+        other = (pl.col("_writer") != writer) | (pl.col("_start_writer") != writer)
+
+        def query() -> pl.LazyFrame:
+            rows = self.stored("executions", _reaching(Span(start, end + timedelta(microseconds=1))))
+            return rows.filter(other).select("execution_id").join(ids, on="execution_id", how="semi").unique()
+
+        return set(self.collect(query)["execution_id"])
+
+    def collect(self, query: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
+        """Collect a query, made anew where its files went or turned out to be damaged."""
+        for _ in range(LOOKS):
+            try:
+                return query().collect()
+            except FileNotFoundError:
+                continue  # compacted away between the look and the reading
+            except pl.exceptions.ComputeError:
+                if not self._quarantine_damaged():
+                    raise
+        raise StoreError(f"the files of {self.root} went away under each of {LOOKS} attempts to read them")
+
+    def _may_compact(self, table: str, day: date) -> bool:
+        since = time.monotonic() - self._compacted_at.get((table, day), float("-inf"))
+        if not self.compact or since < _COMPACT_EVERY_S or not os.access(self.root, os.W_OK):
+            return False
+        self._compacted_at[table, day] = time.monotonic()
+        return True
+
+    def _quarantine_damaged(self) -> bool:
+        """Check every live file's seal; whether one was damaged, and is now left out by name."""
+        found = False
+        for table in TABLES:
+            for day in self.days(table):
+                for file in look(self.root, table, day).files:
+                    try:
+                        check_seal(file.path)
+                    except FileNotFoundError:
+                        continue
+                    except Unreadable as damage:
+                        quarantine(self.root, file.path, str(damage))
+                        found = True
+        return found
+
+
+def _open(table: Table, paths: list[Path]) -> pl.LazyFrame:
+    schema = pl.Schema(table.arrow)
+    if not paths:
+        return pl.LazyFrame(schema=schema)
+    return pl.scan_parquet(
+        paths, glob=False, hive_partitioning=False, schema=schema, missing_columns="insert", extra_columns="ignore"
+    )
+
+
+def _within(at: pl.Expr, span: Span) -> pl.Expr:
+    return (at >= span.start) & (at < span.end)
+
+
+def _outside(file: LiveFile, span: Span) -> bool:
+    first, last = file.footer.first, file.footer.last
+    return first is not None and last is not None and (last < span.start or first >= span.end)
+
+
+def _reaching(span: Span) -> Span:
+    return Span(span.start - _FOLD_REACH, span.end + _FOLD_REACH, span.tz)
