@@ -1,0 +1,1 @@
+"""Frames in, results out: performance, reliability, what changed and why."""

@@ -1,0 +1,122 @@
+"""Where a workflow's time goes: its steps, grouped by node.
+
+A step within a step is counted once: *self* time is a node's own time less that of its direct children. Of a `form`
+that takes 10 s and holds a `submit` of 7 s, 3 s are the form's own; shares are shares of self time, and add up to 1.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.measures import quantile
+
+__all__ = ["RANKINGS", "above_percentile", "time_by_node"]
+
+RANKINGS: Final = ("mean_duration_ms", "p95_duration_ms", "total_duration_ms", "self_duration_ms")
+"""By what bottlenecks can be ranked."""
+
+_SEPARATOR = " > "
+
+
+def time_by_node(steps: pl.LazyFrame) -> pl.LazyFrame:
+    """Time by node, most self time first.
+
+    Parameters
+    ----------
+    steps : LazyFrame
+        One workflow's steps: execution_id, node_id, action_type, status, duration_ms. Skipped ones took no time and are
+        left out.
+
+    Returns
+    -------
+    LazyFrame
+        One row per node: node_id, action_type (the most frequent), n, failed, mean_duration_ms, p95_duration_ms,
+        total_duration_ms, self_duration_ms, share (fraction 0-1 of all self time; null where there is none).
+
+    Examples
+    --------
+    >>> steps = pl.LazyFrame(
+    ...     {
+    ...         "execution_id": ["e", "e"],
+    ...         "node_id": ["form > submit", "form"],
+    ...         "action_type": ["click", "fill"],
+    ...         "status": ["completed", "completed"],
+    ...         "duration_ms": [7.0, 10.0],
+    ...     }
+    ... )
+    >>> time_by_node(steps).collect().select("node_id", "self_duration_ms", "share").rows()
+    [('form > submit', 7.0, 0.7), ('form', 3.0, 0.3)]
+    """
+    ran = steps.filter(pl.col("status") != "skipped")
+    nodes = ran.group_by("node_id").agg(
+        action_type=pl.col("action_type").mode().sort().first(),
+        n=pl.col("duration_ms").count().cast(pl.Int64),
+        failed=(pl.col("status") == "failed").sum().cast(pl.Int64),
+        mean_duration_ms=pl.col("duration_ms").mean(),
+        p95_duration_ms=quantile(0.95),
+        total_duration_ms=pl.col("duration_ms").sum(),
+    )
+    own = pl.col("total_duration_ms") - pl.col("_children_ms").fill_null(0.0)
+    total = pl.col("self_duration_ms").sum()
+    return (
+        nodes.join(_time_of_children(ran), on="node_id", how="left", validate="1:1")
+        .with_columns(self_duration_ms=own)
+        .drop("_children_ms")
+        .with_columns(share=pl.when(total > 0).then(pl.col("self_duration_ms") / total))
+        .sort("self_duration_ms", "node_id", descending=[True, False])
+    )
+
+
+def above_percentile(nodes: pl.LazyFrame, *, by: str, threshold_percentile: float) -> pl.LazyFrame:
+    """The nodes whose value is at or above a quantile over nodes, largest first; at least the largest.
+
+    Parameters
+    ----------
+    nodes : LazyFrame
+        From `time_by_node`.
+    by : str
+        One of `RANKINGS`.
+    threshold_percentile : float
+        Fraction 0-1.
+
+    Returns
+    -------
+    LazyFrame
+        Rows of `nodes`; ties by node_id.
+
+    Raises
+    ------
+    UnknownNameError
+        If `by` is no ranking.
+    InputError
+        If the percentile isn't from 0 to 1.
+    """
+    if by not in RANKINGS:
+        raise unknown_name("bottlenecks can't be ranked by", by, RANKINGS)
+    if not isinstance(threshold_percentile, int | float) or not 0 <= threshold_percentile <= 1:
+        raise InputError(f"threshold_percentile is {quote(threshold_percentile)}, expected a fraction from 0 to 1")
+    value = pl.col(by)
+    return nodes.filter((value >= quantile(threshold_percentile, by)) | (value == value.max())).sort(
+        by, "node_id", descending=[True, False]
+    )
+
+
+def _time_of_children(ran: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per node that has children: node_id, and the time of those that ran within it.
+
+    A child counts only where its parent was recorded in the same execution: a run that was cut off has children whose
+    parents never ended.
+    """
+    parent = pl.col("node_id").str.split(_SEPARATOR)
+    nested = ran.filter(pl.col("node_id").str.contains(_SEPARATOR, literal=True)).with_columns(
+        node_id=parent.list.head(parent.list.len() - 1).list.join(_SEPARATOR)
+    )
+    recorded = ran.select("execution_id", "node_id").unique()
+    return (
+        nested.join(recorded, on=["execution_id", "node_id"], how="semi")
+        .group_by("node_id")
+        .agg(_children_ms=pl.col("duration_ms").sum())
+    )

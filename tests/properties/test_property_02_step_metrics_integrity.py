@@ -1,0 +1,36 @@
+"""Property 2: for any completed step, the metrics include action_type, target_element and execution_result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpa_lab import Lab, MetricsCollector, StepMetrics, TimeSeriesStore
+from rpa_lab.storage.compaction import compact
+from tests import strategies
+
+
+@given(st.lists(strategies.step_metrics(), max_size=12), st.booleans(), st.booleans())
+def test_every_step_says_what_it_did_to_what_and_how_it_ended(
+    tmp_path_factory: Any, steps: list[StepMetrics], collected: bool, compacted: bool
+) -> None:
+    root = tmp_path_factory.mktemp("store")
+    for number, step in enumerate(steps):
+        step.step_id = f"s{number}"
+    if collected:
+        with MetricsCollector(root, flush_interval_sec=3600) as collector:
+            for step in steps:
+                collector.record_step(step)
+    else:
+        TimeSeriesStore(root).write_metrics(steps)
+    if compacted:
+        compact(root, grace_s=0)
+
+    rows = {row["step_id"]: row for row in Lab(root).steps("all").to_dicts()}
+    assert len(rows) == len(steps)
+    for step in steps:
+        row = rows[step.step_id]
+        assert (row["action_type"], row["target_element"]) == (step.action_type, step.target_element)
+        assert (row["status"], row["error_details"]) == step.execution_result

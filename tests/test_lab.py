@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from rpa_lab import ExecutionMetrics, Lab, MetricsCollector, TimeSeriesStore
+
+AT = datetime(2026, 11, 3, 22, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def lab(root: Path) -> Lab:
+    store = TimeSeriesStore(root)
+    for n in range(4):
+        at = AT + timedelta(hours=n)
+        store.write_metrics(
+            [
+                ExecutionMetrics(
+                    f"e{n}",
+                    "invoices",
+                    at,
+                    at + timedelta(seconds=n),
+                    1000.0 * n,
+                    "completed",
+                    0,
+                    0,
+                    0,
+                    None,
+                    {"a": n, "b": 1},
+                    end_context={"b": 2} if n else {},
+                )
+            ]
+        )
+    return Lab(root, tz="Europe/Paris", as_of="latest")
+
+
+def test_times_and_days_are_in_the_readers_zone(lab: Lab) -> None:
+    assert lab.executions("all")["started_at"].dtype == pl.Datetime("us", "Europe/Paris")
+    assert [str(day) for day in lab.daily("invoices", "all")["day"]] == ["2026-11-03", "2026-11-04"]
+    assert lab.daily("invoices", "all")["n"].to_list() == [1, 3]
+    assert lab.workflows("2026-11-04")["executions"].to_list() == [3]
+    assert lab.workflows()["last_started_at"].dtype == pl.Datetime("us", "Europe/Paris")
+    assert str(lab.span("2026-11-04")) == "2026-11-03T23:00:00Z/2026-11-04T23:00:00Z"
+
+
+def test_context_is_what_was_said_at_the_start_and_at_the_end(lab: Lab) -> None:
+    contexts = [json.loads(text) for text in lab.executions("all")["context"]]
+
+    assert contexts == [{"a": 0, "b": 1}] + [{"a": n, "b": 2} for n in (1, 2, 3)]
+    only = lab.executions("all", columns=["context", "execution_id"])
+    assert only.columns == ["context", "execution_id"]
+    assert json.loads(only["context"][1]) == {"a": 1, "b": 2}
+
+
+def test_one_object_answers_what_an_analyst_asks(lab: Lab) -> None:
+    assert lab.performance("invoices").execution_count == 4
+    assert lab.bottlenecks("invoices").is_empty()
+    assert lab.distribution("invoices")["n"].sum() == 4
+    assert lab.steps("all").height == 0
+    assert lab.scan("executions", "all").collect().height == 4
+    assert lab.executions("all", workflow_id="payroll").height == 0
+
+
+def test_it_shows_itself(lab: Lab, tmp_path: Path) -> None:
+    assert "invoices" in lab._repr_html_()
+    assert "nothing recorded yet" in Lab(tmp_path / "<empty>")._repr_html_()
+    assert "&lt;empty&gt;" in Lab(tmp_path / "<empty>")._repr_html_()
+    assert "Europe/Paris" in repr(lab)
+    assert {"workflows", "performance", "bottlenecks", "executions", "steps", "scan"} <= set(dir(lab))
+
+
+def test_a_store_or_a_path_will_do(lab: Lab) -> None:
+    assert Lab(lab.store).tz == "Europe/Paris"
+    assert Lab(lab.store, tz="Asia/Tokyo").tz == "Asia/Tokyo"
+    assert Lab(str(lab.store.root)).tz == "UTC"
+
+
+def test_what_ran_just_now_is_in_the_last_day(root: Path) -> None:
+    with MetricsCollector(root) as collector, collector.execution("w"):
+        pass
+
+    assert Lab(root).workflows("24h")["executions"].to_list() == [1]
