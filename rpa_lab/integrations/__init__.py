@@ -1,0 +1,1 @@
+"""Other people's records in, ours out. `source` says what an importer is; `importing` runs one."""
