@@ -1,0 +1,303 @@
+"""`rpa-lab` on the command line: examples stand under each `--help`; what prints a table takes `--json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rpa_lab import __version__
+from rpa_lab.errors import RpaLabError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="rpa-lab",
+    help="What your software robots did, how fast, how reliably, what changed, why, and what to fix first.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+imports = typer.Typer(help="Bring other people's records into a store.", no_args_is_help=True)
+app.add_typer(imports, name="import")
+
+Store = Annotated[Path, typer.Option("--store", "-s", help="Folder of the store.", envvar="RPA_LAB_STORE")]
+Zone = Annotated[
+    str | None, typer.Option("--tz", help="Time zone, such as Europe/Paris; default: the store's, else UTC.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", help="What 'now' is: a time, or 'latest' for just after the newest start; default: now."),
+]
+PeriodOption = Annotated[
+    str,
+    typer.Option(
+        "--period", "-p", help="30d, 24h, 2026-11, 2026-11-03, all, or an interval such as 2026-11-03/2026-11-10."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+_DEFAULT = Path("data/store")
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line on stderr and exit code 1."""
+    try:
+        app()
+    except RpaLabError as mistake:
+        print(f"rpa-lab: {mistake}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"rpa-lab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@imports.command("robotframework")
+def import_robotframework(
+    files: Annotated[list[Path], typer.Argument(help="Robot Framework output.xml files.", metavar="FILE…")],
+    store: Store = _DEFAULT,
+    tz: Zone = None,
+    as_json: Json = False,
+) -> None:
+    """Import Robot Framework results: a test or task is an execution, a keyword that calls no other is a step.
+
+    Importing a file twice changes nothing; one malformed file among many, and nothing is imported.
+
+    Examples
+    --------
+        rpa-lab import robotframework output.xml
+
+        rpa-lab import robotframework results/*.xml --store data/store --tz Europe/Paris
+    """
+    from rpa_lab.integrations.importing import import_files
+    from rpa_lab.integrations.robotframework import RobotFramework
+    from rpa_lab.storage.store import TimeSeriesStore
+
+    with _progress() as bar:
+        task = bar.add_task("reading", total=len(files))
+        done = import_files(
+            RobotFramework(),
+            files,
+            TimeSeriesStore(store),
+            tz=tz,
+            on_file=lambda path: bar.update(task, advance=1, description=f"reading {path.name}"),
+        )
+    if as_json:
+        print(json.dumps(done.to_dict(), ensure_ascii=False))
+        return
+    print(done)
+    for warning in done.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+
+
+@app.command()
+def compact(
+    store: Store = _DEFAULT,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on: a day whenever it has 64 small files.")] = False,
+    grace: Annotated[
+        float, typer.Option("--grace", min=0, help="Seconds that replaced files stay for who is reading them.")
+    ] = 600.0,
+    as_json: Json = False,
+) -> None:
+    """Merge small files into one a day, and publish the tables that batch scripts read.
+
+    Examples
+    --------
+        rpa-lab compact --store data/store && python nightly.py
+
+        rpa-lab compact --follow
+    """
+    from rpa_lab.journal.layout import JOURNAL
+    from rpa_lab.storage import compaction
+
+    if not (store / JOURNAL).is_dir():
+        raise typer.BadParameter(f"{store} holds no store; expected a folder that a collector or an import wrote to")
+    if follow:
+        compaction.follow(store, grace_s=grace, on_day=lambda day: print(_day_line(day, as_json=as_json), flush=True))
+        return
+    with _progress() as bar:
+        task = bar.add_task("compacting", total=None)
+        days = compaction.compact(
+            store,
+            grace_s=grace,
+            on_day=lambda day, n, of: bar.update(task, completed=n, total=of, description=f"{day.table} {day.day}"),
+        )
+    if as_json:
+        print(json.dumps([_plain(day) for day in days]))
+        return
+    merged, removed = sum(day.merged for day in days), sum(day.removed for day in days)
+    published = sum(day.published for day in days)
+    print(f"{merged:,} files merged, {published:,} days of tables published, {removed:,} replaced files removed")
+
+
+@app.command()
+def workflows(
+    period: PeriodOption = "30d", store: Store = _DEFAULT, tz: Zone = None, as_of: AsOf = None, as_json: Json = False
+) -> None:
+    """List the workflows: how often they ran, how reliably, how long.
+
+    Examples
+    --------
+        rpa-lab workflows --period 7d
+
+        rpa-lab workflows --period 2026-11 --json
+    """
+    from rpa_lab.lab import Lab
+    from rpa_lab.result import plain
+
+    lab = Lab(store, tz=tz, as_of=as_of)
+    table = lab.workflows(period)
+    if as_json:
+        print(json.dumps(plain(table), ensure_ascii=False))
+    elif table.is_empty():
+        print(f"No executions in {lab.span(period).describe()}.")
+    else:
+        show_workflows(table, title=lab.span(period).describe())
+
+
+@app.command()
+def report(
+    notebook: Annotated[str, typer.Argument(help="Which report: performance.")],
+    workflow: Annotated[
+        str | None, typer.Option("--workflow", "-w", help="Which workflow; default: the one with most executions.")
+    ] = None,
+    period: PeriodOption = "30d",
+    store: Store = _DEFAULT,
+    tz: Zone = None,
+    as_of: AsOf = "latest",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("reports"),
+) -> None:
+    """Run a report's notebook: an executed notebook and a page that opens offline.
+
+    Examples
+    --------
+        rpa-lab report performance --workflow invoices --period 30d
+
+        rpa-lab report performance --period 2026-11 --tz Europe/Paris --out reports
+    """
+    from rpa_lab.report.generator import ReportGenerator
+    from rpa_lab.report.progress import progress_bar
+
+    generator = ReportGenerator(store, out=out, tz=tz, as_of=as_of)
+    with progress_bar() as progress:
+        done = generator.run(notebook, workflow_id=workflow, period=period, progress=progress)
+    print(f"notebook  {done.notebook}\nreport    {done.html}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where the demo's store is made.")] = Path("data/demo"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("reports"),
+) -> None:
+    """Show the whole of it: run a real robot, simulate a fleet, analyse both, and make a report.
+
+    Example:
+
+        rpa-lab demo
+    """
+    from rpa_lab.demo import run_demo
+
+    with _progress() as bar:
+        task = bar.add_task("starting", total=None)
+
+        def on_stage(name: str, n: int, of: int) -> None:
+            bar.update(task, description=name, completed=n, total=of)
+
+        done = run_demo(folder, out=out, on_stage=on_stage)
+    print(done.robot)
+    for warning in done.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+    print(f"{done.executions:,} executions and {done.steps:,} steps of a simulated fleet, with two faults planted:")
+    for fault in done.faults:
+        print(f"  {fault}")
+    print()
+    show_workflows(done.workflows, title=f"Workflows, {done.period}")
+    print(f"\nThe store:     {done.store}\nThe notebook:  {done.notebook}\nThe report:    {done.html}")
+    print("Open the report in a browser; it needs no network.")
+
+
+def show_workflows(table: pl.DataFrame, *, title: str) -> None:
+    """Print the workflows as a table for people.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `Lab.workflows`.
+    title : str
+        What stands above it.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from rpa_lab.chart.units import duration_text
+
+    shown = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    shown.add_column("workflow", overflow="ellipsis", no_wrap=True)
+    for heading in ("runs", "failed", "success", "median", "p95", "last run"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    for row in table.iter_rows(named=True):
+        rate = row["success_rate"]
+        shown.add_row(
+            Text(row["workflow_id"] or "unknown"),
+            f"{row['executions']:,}",
+            f"{row['failed']:,}",
+            "–" if rate is None else f"{rate:.1f} %",
+            duration_text(row["p50_ms"]),
+            duration_text(row["p95_ms"]),
+            "–" if row["last_started_at"] is None else f"{row['last_started_at']:%d %b %H:%M}",
+        )
+    Console().print(shown)
+
+
+def _progress() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _plain(day: Any) -> dict[str, Any]:
+    return {
+        "table": day.table,
+        "day": day.day.isoformat(),
+        "generation": day.generation,
+        "merged": day.merged,
+        "published": day.published,
+        "removed": day.removed,
+    }
+
+
+def _day_line(day: Any, *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps(_plain(day))
+    return f"{day.table} {day.day}: {day.merged} files merged" + (", published" if day.published else "")

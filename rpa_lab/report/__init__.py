@@ -1,0 +1,1 @@
+"""The Report model, its writers, and the generator that runs the notebooks."""
