@@ -253,8 +253,10 @@ def show_workflows(table: pl.DataFrame, *, title: str) -> None:
 
     from rpa_lab.chart.units import duration_text
 
-    shown = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    shown.add_column("workflow", overflow="ellipsis", no_wrap=True)
+    shown = Table(
+        title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    shown.add_column("workflow", overflow="ellipsis", min_width=16)
     for heading in ("runs", "failed", "success", "median", "p95", "last run"):
         shown.add_column(heading, justify="right", no_wrap=True)
     for row in table.iter_rows(named=True):

@@ -58,7 +58,7 @@ class Imported(Result):
         said = [f"{executions} and {_count(self.steps, 'step')} from {_count(self.files, 'file')}"]
         if self.already_there:
             said.append(f"{self.already_there:,} of the executions there already")
-        said.extend(f"{count:,} {what} left out" for what, count in self.left_out.items() if count)
+        said.extend(f"{what}: {count:,} left out" for what, count in self.left_out.items() if count)
         if self.corrected:
             said.append(f"{self.corrected:,} values corrected")
         return "; ".join(said)

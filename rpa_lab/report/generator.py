@@ -255,7 +255,7 @@ def _execute(
     try:
         base.parent.mkdir(parents=True, exist_ok=True)
     except OSError as wrong:
-        raise ReportError(f"out {quote(str(base.parent))} can't be written to: {wrong}") from wrong
+        raise ReportError(f"out {str(base.parent)!r} can't be written to: {wrong}") from wrong
     running = base.with_name(f".{base.name}.{uuid4().hex[:12]}.running.ipynb")
     finished, failed = base.with_name(f"{base.name}.ipynb"), base.with_name(f"{base.name}.failed.ipynb")
     steps = _Steps(_read(source), progress)

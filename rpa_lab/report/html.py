@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
-from rpa_lab.errors import ReportError, quote
+from rpa_lab.errors import ReportError
 from rpa_lab.report.block import Chart
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def write_html(report: Report, path: str | Path) -> Path:
         Path(temporary.name).chmod(0o666 & ~_umask())
         Path(temporary.name).replace(target)
     except OSError as wrong:
-        raise ReportError(f"report {quote(str(target))} can't be written: {wrong}") from wrong
+        raise ReportError(f"report {str(target)!r} can't be written: {wrong}") from wrong
     return target
 
 

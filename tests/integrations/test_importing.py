@@ -98,7 +98,7 @@ def test_what_was_done_is_counted_and_said_in_one_sentence(tmp_path: Path, root:
     second = tickets(tmp_path / "u.csv", "c,2026-07-03T12:00:00Z,ok")
     seen: list[Path] = []
     done = import_files(Tickets(), [first, second], TimeSeriesStore(root), on_file=seen.append)
-    assert str(done) == ("3 executions (2 completed, 1 failed) and 3 steps from 2 files; 4 empty lines left out")
+    assert str(done) == ("3 executions (2 completed, 1 failed) and 3 steps from 2 files; empty lines: 4 left out")
     assert done.warnings == ("this is a test (in 2 files)",)
     assert seen == [first, second]
     assert "2 completed" in done._repr_html_() or done.to_dict()["executions_by_status"] == {
