@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ COLOURS: Final = {
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Helvetica, Arial, sans-serif"
 _TEXT = {"labelColor": "currentColor", "labelOpacity": 0.75, "labelFont": _FONT, "labelFontSize": 11.5}
+_TITLE_WIDTH = 72
 _CONFIG: dict[str, Any] = {
     "background": "transparent",
+    "padding": {"left": 12, "right": 12, "top": 5, "bottom": 5},  # a viewer's font may be wider than the one measured
     "font": _FONT,
     "view": {"stroke": None, "continuousWidth": 680, "continuousHeight": 250},
     "title": {
@@ -98,7 +101,8 @@ def finish(
     """
     import altair as alt
 
-    chart: alt.LayerChart | alt.FacetChart = alt.layer(*layers).properties(title=alt.Title(title, subtitle=subtitle))
+    heading = alt.Title(_lines(title), subtitle=subtitle)
+    chart: alt.LayerChart | alt.FacetChart = alt.layer(*layers).properties(title=heading)
     if height is not None:
         chart = chart.properties(height=height)
     styled: alt.LayerChart = chart.configure(**_CONFIG)
@@ -176,3 +180,11 @@ def use_renderer() -> str:
         return "jupyter"
     alt.renderers.enable("svg")
     return "svg"
+
+
+def _lines(title: str) -> str | list[str]:
+    """A long title in lines, broken between its two halves where it has such."""
+    if len(title) <= _TITLE_WIDTH:
+        return title
+    first, semicolon, rest = title.partition("; ")
+    return [first + ";", *wrap(rest, _TITLE_WIDTH)] if semicolon else wrap(title, _TITLE_WIDTH)

@@ -10,6 +10,7 @@ import pytest
 
 from rpa_lab.analysis.overview import distribution
 from rpa_lab.chart.distribution import FIRM, duration_distribution
+from rpa_lab.report.block import Chart
 from rpa_lab.report.performance import runs_needed
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ def test_it_is_drawn_with_both_quantiles_named(draw: Draw) -> None:
 def test_without_runs_it_says_so(draw: Draw) -> None:
     chart = _chart(_bins(), median_ms=None, p95_ms=None)
     assert "nothing to draw" in draw(chart)
-    assert chart.to_dict()["title"]["text"] == "No finished runs, so no durations"
+    assert Chart.of(chart).title == "No finished runs, so no durations"
 
 
 def test_one_run_is_drawn(draw: Draw) -> None:
     chart = _chart(_bins((4e3, 4.1e3, 1)), median_ms=4_050.0, p95_ms=4_050.0)
-    assert chart.to_dict()["title"]["text"] == "The one run took 4.05 s"
+    assert Chart.of(chart).title == "The one run took 4.05 s"
     assert "1 finished run" in draw(chart)
 
 
@@ -50,7 +51,7 @@ def test_of_few_runs_no_one_in_twenty_is_claimed(draw: Draw) -> None:
     assert runs_needed(0.95) == FIRM
     for n, claimed in ((FIRM, True), (FIRM - 1, False)):
         chart = _chart(_bins((0, 5e3, n - 1), (5e3, 10e3, 1)))
-        assert ("one in twenty" in chart.to_dict()["title"]["text"]) is claimed
+        assert ("one in twenty" in Chart.of(chart).title) is claimed
         assert ("not firm" in draw(chart)) is not claimed
 
 

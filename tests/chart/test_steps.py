@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from rpa_lab.chart.steps import slowest_steps
+from rpa_lab.report.block import Chart
 
 if TYPE_CHECKING:
     import altair as alt
@@ -43,14 +44,14 @@ def test_no_step_and_one_step_are_drawn(nodes: pl.DataFrame, draw: Draw) -> None
     assert "nothing to draw" in draw(slowest_steps(nodes.clear(), workflow_id="invoices"))
     one = nodes.head(1).with_columns(share=pl.lit(1.0))
     chart = slowest_steps(one, workflow_id="invoices")
-    assert chart.to_dict()["title"]["text"] == "One step, “submit”, takes 100 % of the time"
+    assert Chart.of(chart).title == "One step, “submit”, takes 100 % of the time"
     draw(chart)
 
 
 @pytest.mark.parametrize("share", [None, 0.0])
 def test_steps_that_took_no_time_are_drawn(nodes: pl.DataFrame, share: float | None, draw: Draw) -> None:
     chart = slowest_steps(nodes.with_columns(share=pl.lit(share, dtype=pl.Float64)), workflow_id="invoices")
-    assert chart.to_dict()["title"]["text"] == "No time was spent in steps"
+    assert Chart.of(chart).title == "No time was spent in steps"
     draw(chart)
 
 
@@ -64,7 +65,7 @@ def test_steps_whose_names_are_cut_alike_stay_apart(nodes: pl.DataFrame, draw: D
 
 def test_many_steps_of_one_size_are_said_to_be_many(nodes: pl.DataFrame) -> None:
     many = pl.concat([nodes] * 4).with_columns(node_id=pl.format("step {}", pl.int_range(24)), share=pl.lit(1 / 24))
-    title = slowest_steps(many, workflow_id="invoices").to_dict()["title"]["text"]
+    title = Chart.of(slowest_steps(many, workflow_id="invoices")).title
     assert title.startswith("The time is spread widely: 12 steps make up 50 %")
 
 
