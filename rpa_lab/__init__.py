@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from rpa_lab.records import ExecutionMetrics, RecoveryMetrics, ResourceMetrics, StepMetrics
     from rpa_lab.report.generator import ReportGenerator
     from rpa_lab.report.model import Report
+    from rpa_lab.storage.archive import ArchiveStorage
     from rpa_lab.storage.store import TimeSeriesStore
 
 __all__ = [
+    "ArchiveStorage",
     "ExecutionMetrics",
     "Lab",
     "MetricsCollector",
@@ -36,6 +38,7 @@ __version__ = "0.1.0"
 
 if not TYPE_CHECKING:  # unguarded, mypy would accept any misspelt name
     _HOME = {
+        "ArchiveStorage": "storage.archive",
         "ExecutionMetrics": "records",
         "Lab": "lab",
         "MetricsCollector": "collection.collector",

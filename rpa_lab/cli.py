@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rpa_lab import __version__
+from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, progress
+from rpa_lab.cli_store import commands
 from rpa_lab.errors import RpaLabError
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from rpa_lab.lab import Lab
 
 __all__ = ["app", "main"]
 
@@ -27,23 +31,7 @@ app = typer.Typer(
 )
 imports = typer.Typer(help="Bring other people's records into a store.", no_args_is_help=True)
 app.add_typer(imports, name="import")
-
-Store = Annotated[Path, typer.Option("--store", "-s", help="Folder of the store.", envvar="RPA_LAB_STORE")]
-Zone = Annotated[
-    str | None, typer.Option("--tz", help="Time zone, such as Europe/Paris; default: the store's, else UTC.")
-]
-AsOf = Annotated[
-    str | None,
-    typer.Option("--as-of", help="What 'now' is: a time, or 'latest' for just after the newest start; default: now."),
-]
-PeriodOption = Annotated[
-    str,
-    typer.Option(
-        "--period", "-p", help="30d, 24h, 2026-11, 2026-11-03, all, or an interval such as 2026-11-03/2026-11-10."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-_DEFAULT = Path("data/store")
+app.add_typer(commands)
 
 
 def main() -> None:
@@ -52,6 +40,9 @@ def main() -> None:
         app()
     except RpaLabError as mistake:
         print(f"rpa-lab: {mistake}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as refusal:
+        print(f"rpa-lab: {refusal}", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
@@ -75,7 +66,7 @@ def _options(
 @imports.command("robotframework")
 def import_robotframework(
     files: Annotated[list[Path], typer.Argument(help="Robot Framework output.xml files.", metavar="FILE…")],
-    store: Store = _DEFAULT,
+    store: Store = DEFAULT_STORE,
     tz: Zone = None,
     as_json: Json = False,
 ) -> None:
@@ -93,7 +84,7 @@ def import_robotframework(
     from rpa_lab.integrations.robotframework import RobotFramework
     from rpa_lab.storage.store import TimeSeriesStore
 
-    with _progress() as bar:
+    with progress() as bar:
         task = bar.add_task("reading", total=len(files))
         done = import_files(
             RobotFramework(),
@@ -111,48 +102,12 @@ def import_robotframework(
 
 
 @app.command()
-def compact(
-    store: Store = _DEFAULT,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on: a day whenever it has 64 small files.")] = False,
-    grace: Annotated[
-        float, typer.Option("--grace", min=0, help="Seconds that replaced files stay for who is reading them.")
-    ] = 600.0,
-    as_json: Json = False,
-) -> None:
-    """Merge small files into one a day, and publish the tables that batch scripts read.
-
-    Examples
-    --------
-        rpa-lab compact --store data/store && python nightly.py
-
-        rpa-lab compact --follow
-    """
-    from rpa_lab.journal.layout import JOURNAL
-    from rpa_lab.storage import compaction
-
-    if not (store / JOURNAL).is_dir():
-        raise typer.BadParameter(f"{store} holds no store; expected a folder that a collector or an import wrote to")
-    if follow:
-        compaction.follow(store, grace_s=grace, on_day=lambda day: print(_day_line(day, as_json=as_json), flush=True))
-        return
-    with _progress() as bar:
-        task = bar.add_task("compacting", total=None)
-        days = compaction.compact(
-            store,
-            grace_s=grace,
-            on_day=lambda day, n, of: bar.update(task, completed=n, total=of, description=f"{day.table} {day.day}"),
-        )
-    if as_json:
-        print(json.dumps([_plain(day) for day in days]))
-        return
-    merged, removed = sum(day.merged for day in days), sum(day.removed for day in days)
-    published = sum(day.published for day in days)
-    print(f"{merged:,} files merged, {published:,} days of tables published, {removed:,} replaced files removed")
-
-
-@app.command()
 def workflows(
-    period: PeriodOption = "30d", store: Store = _DEFAULT, tz: Zone = None, as_of: AsOf = None, as_json: Json = False
+    period: PeriodOption = "30d",
+    store: Store = DEFAULT_STORE,
+    tz: Zone = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
 ) -> None:
     """List the workflows: how often they ran, how reliably, how long.
 
@@ -170,7 +125,7 @@ def workflows(
     if as_json:
         print(json.dumps(plain(table), ensure_ascii=False))
     elif table.is_empty():
-        print(f"No executions in {lab.span(period).describe()}.")
+        print(f"No executions in {lab.span(period).describe()}; {_newest(lab)}.")
     else:
         show_workflows(table, title=lab.span(period).describe())
 
@@ -182,7 +137,7 @@ def report(
         str | None, typer.Option("--workflow", "-w", help="Which workflow; default: the one with most executions.")
     ] = None,
     period: PeriodOption = "30d",
-    store: Store = _DEFAULT,
+    store: Store = DEFAULT_STORE,
     tz: Zone = None,
     as_of: AsOf = "latest",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("reports"),
@@ -217,7 +172,7 @@ def demo(
     """
     from rpa_lab.demo import run_demo
 
-    with _progress() as bar:
+    with progress() as bar:
         task = bar.add_task("starting", total=None)
 
         def on_stage(name: str, n: int, of: int) -> None:
@@ -234,6 +189,13 @@ def demo(
     show_workflows(done.workflows, title=f"Workflows, {done.period}")
     print(f"\nThe store:     {done.store}\nThe notebook:  {done.notebook}\nThe report:    {done.html}")
     print("Open the report in a browser; it needs no network.")
+
+
+def _newest(lab: Lab) -> str:
+    starts = lab.workflows("all")["last_started_at"].drop_nulls().to_list()
+    if not starts:
+        return f"{lab.store.where} holds none at all"
+    return f"the newest started {max(starts):%Y-%m-%d %H:%M} {lab.tz} (see --period and --as-of latest)"
 
 
 def show_workflows(table: pl.DataFrame, *, title: str) -> None:
@@ -271,35 +233,3 @@ def show_workflows(table: pl.DataFrame, *, title: str) -> None:
             "–" if row["last_started_at"] is None else f"{row['last_started_at']:%d %b %H:%M}",
         )
     Console().print(shown)
-
-
-def _progress() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
-
-def _plain(day: Any) -> dict[str, Any]:
-    return {
-        "table": day.table,
-        "day": day.day.isoformat(),
-        "generation": day.generation,
-        "merged": day.merged,
-        "published": day.published,
-        "removed": day.removed,
-    }
-
-
-def _day_line(day: Any, *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps(_plain(day))
-    return f"{day.table} {day.day}: {day.merged} files merged" + (", published" if day.published else "")

@@ -26,7 +26,7 @@ class Lab:
     Parameters
     ----------
     store : str, path or TimeSeriesStore
-        The store.
+        The store: its folder, or ``s3://bucket/prefix`` of a copy that `rpa-lab push` made.
     tz : str, optional
         The zone in which days begin and times are shown; default: the store's, else UTC.
     as_of : datetime or "latest", optional
@@ -47,11 +47,10 @@ class Lab:
         tz: str | None = None,
         as_of: datetime | str | None = None,
     ) -> None:
-        root = store.root if isinstance(store, TimeSeriesStore) else store
-        if isinstance(store, TimeSeriesStore) and tz is None and as_of is None:
-            self.store = store
+        if isinstance(store, TimeSeriesStore):
+            self.store = store if tz is None and as_of is None else store.seen(tz=tz, as_of=as_of)
         else:
-            self.store = TimeSeriesStore(root, tz=tz, as_of=as_of)
+            self.store = TimeSeriesStore(store, tz=tz, as_of=as_of)
         self._performance = PerformanceAnalyzer(self.store)
 
     @property
@@ -151,12 +150,12 @@ class Lab:
         return self.store.scan(table, period, columns=columns, workflow_id=workflow_id)
 
     def __repr__(self) -> str:
-        return f"Lab({str(self.store.root)!r}, tz={self.tz!r})"
+        return f"Lab({self.store.where!r}, tz={self.tz!r})"
 
     def _repr_html_(self) -> str:
         period = self.span("all")
         table = self.workflows("all")
-        where = escape(str(self.store.root))
+        where = escape(self.store.where)
         if table.is_empty():
             return f"<p><b>Lab</b> over {where}: nothing recorded yet</p>"
         return f"<p><b>Lab</b> over {where}, {escape(period.describe())}</p>{table._repr_html_()}"

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from rpa_lab.errors import InputError, quote
 
-__all__ = ["EVER", "Period", "Span", "as_utc", "this_minute", "zone"]
+__all__ = ["EVER", "Period", "Span", "as_utc", "this_minute", "zone", "zone_name"]
 
 _UNITS = {
     "min": timedelta(minutes=1),
@@ -85,8 +85,9 @@ class Period:
     Parameters
     ----------
     start : str, date, datetime, timedelta or Period
-        Alone: ``"30d"``, ``"24h"``, ``"2w"``, ``"90min"`` (back from now), a `timedelta` (the same), ``"2026-11"``,
-        ``"2026-11-03"``, ``"all"``, or an ISO interval (``"2026-11-03/2026-11-10"``, ``"2026-11-03T08:00Z/PT4H"``).
+        Alone: a date (that day), ``"30d"``, ``"24h"``, ``"2w"``, ``"90min"`` (back from now), a `timedelta` (the same),
+        ``"2026-11"``, ``"2026-11-03"``, ``"all"``, or an ISO interval (``"2026-11-03/2026-11-10"``,
+        ``"2026-11-03T08:00Z/PT4H"``).
     end : str, date or datetime, optional
         With it, both are bounds; the end does not belong to the period. A `datetime` must have a time zone; dates and
         strings without one are read in the zone given to `resolve`.
@@ -130,8 +131,12 @@ class Period:
         elif isinstance(start, str):
             self._text = start.strip()
             self._parse(self._text)
-        else:
+        elif isinstance(start, date) and not isinstance(start, datetime):
+            self._text, self._start, self._end = start.isoformat(), start, _later(str(start), start, 1)
+        elif isinstance(start, datetime):
             raise InputError(f"period {quote(start)} has one bound only; {_EXPECTED}")
+        else:
+            raise InputError(f"period {quote(start)} can't be understood; {_EXPECTED}")
 
     def _parse(self, text: str) -> None:
         if text == "all":
@@ -293,14 +298,33 @@ def zone(tz: str | tzinfo) -> tzinfo:
         raise InputError(f"tz {quote(tz)} is no time zone; expected an IANA name such as 'Europe/Paris'") from None
 
 
-def as_utc(at: date, *, tz: str | tzinfo = "UTC") -> datetime:
+def zone_name(tz: str | tzinfo) -> str:
+    """The IANA name of a zone, by which frames can be shown in it.
+
+    Raises
+    ------
+    InputError
+        If it has none: a fixed offset, or whatever this machine's own zone is.
+
+    Examples
+    --------
+    >>> zone_name(ZoneInfo("Europe/Paris"))
+    'Europe/Paris'
+    """
+    name = getattr(zone(tz), "key", None)
+    if name is None or name in ("localtime", "Factory"):
+        raise InputError(f"tz {quote(tz)} has no IANA name; expected one such as 'Europe/Paris' or 'Etc/GMT-5'")
+    return str(name)
+
+
+def as_utc(at: date | str, *, tz: str | tzinfo = "UTC") -> datetime:
     """A date or time as an aware UTC datetime.
 
     Parameters
     ----------
-    at : date or datetime
-        A date means its midnight. Where the clock repeats an hour the first is meant; where it skips one, the time that
-        the clock would have shown.
+    at : date, datetime or str
+        A date means its midnight; text is ISO 8601. Where the clock repeats an hour the first is meant; where it skips
+        one, the time that the clock would have shown.
     tz : str or tzinfo
         The zone in which a date or a naive datetime is read.
 
@@ -315,6 +339,10 @@ def as_utc(at: date, *, tz: str | tzinfo = "UTC") -> datetime:
     >>> as_utc(date(2026, 11, 3), tz="Europe/Paris").isoformat()
     '2026-11-02T23:00:00+00:00'
     """
+    if isinstance(at, str):
+        at = _bound("time", at)
+    if not isinstance(at, date):
+        raise InputError(f"time {quote(at)} can't be understood; expected a date, a datetime or ISO 8601 text")
     moment = at if isinstance(at, datetime) else datetime.combine(at, time(0))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone(tz))

@@ -65,7 +65,9 @@ def test_what_is_printed_for_people(recorded: Path) -> None:
     assert "invoices" in listed.stdout
     assert "100.0 %" in listed.stdout
     empty = CLI.invoke(app, ["workflows", "-s", str(recorded), "-p", "2020-01"])
-    assert empty.stdout == "No executions in 1 January 2020 to 31 January 2020 (UTC).\n"
+    assert empty.stdout.startswith("No executions in 1 January 2020 to 31 January 2020 (UTC); the newest started 20")
+    nothing = CLI.invoke(app, ["workflows", "-s", str(recorded / "nowhere")])
+    assert "holds none at all" in nothing.stdout
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,15 @@ def test_a_mistake_is_one_clear_sentence_and_a_failure(root: Path, arguments: li
     assert "Traceback" not in ran.stderr
     assert sentence in " ".join(ran.stderr.replace("│", " ").split())
     assert not root.exists()
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ran = _rpa_lab("import", "robotframework", FIXTURE / "robot-7.5.xml", "--store", tmp_path / "file")
+
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith("rpa-lab: ")
+    assert "Traceback" not in ran.stderr
 
 
 def test_following_goes_on_until_it_is_stopped(recorded: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 import rpa_lab
 
 PUBLIC = [
+    "ArchiveStorage",
     "ExecutionMetrics",
     "Lab",
     "MetricsCollector",

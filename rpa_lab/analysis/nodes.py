@@ -2,6 +2,8 @@
 
 A step within a step is counted once: *self* time is a node's own time less that of its direct children. Of a `form`
 that takes 10 s and holds a `submit` of 7 s, 3 s are the form's own; shares are shares of self time, and add up to 1.
+Where steps of one execution run side by side, those within another may take longer than it together: then none of its
+time is its own, and `overlaps` counts the executions in which that was so.
 """
 
 from __future__ import annotations
@@ -19,6 +21,19 @@ RANKINGS: Final = ("mean_duration_ms", "p95_duration_ms", "total_duration_ms", "
 """By what bottlenecks can be ranked."""
 
 _SEPARATOR = " > "
+_ROUNDING_MS = 0.1  # durations are stored rounded to a microsecond, and a step may hold many
+_COLUMNS = (
+    "node_id",
+    "action_type",
+    "n",
+    "failed",
+    "mean_duration_ms",
+    "p95_duration_ms",
+    "total_duration_ms",
+    "self_duration_ms",
+    "share",
+    "overlaps",
+)
 
 
 def time_by_node(steps: pl.LazyFrame) -> pl.LazyFrame:
@@ -34,7 +49,7 @@ def time_by_node(steps: pl.LazyFrame) -> pl.LazyFrame:
     -------
     LazyFrame
         One row per node: node_id, action_type (the most frequent), n, failed, mean_duration_ms, p95_duration_ms,
-        total_duration_ms, self_duration_ms, share (fraction 0-1 of all self time; null where there is none).
+        total_duration_ms, self_duration_ms, share (fraction 0-1 of all self time; null where there is none), overlaps.
 
     Examples
     --------
@@ -59,13 +74,11 @@ def time_by_node(steps: pl.LazyFrame) -> pl.LazyFrame:
         p95_duration_ms=quantile(0.95),
         total_duration_ms=pl.col("duration_ms").sum(),
     )
-    own = pl.col("total_duration_ms") - pl.col("_children_ms").fill_null(0.0)
     total = pl.col("self_duration_ms").sum()
     return (
-        nodes.join(_time_of_children(ran), on="node_id", how="left", validate="1:1")
-        .with_columns(self_duration_ms=own)
-        .drop("_children_ms")
+        nodes.join(_self_time(ran), on="node_id", how="left", validate="1:1")
         .with_columns(share=pl.when(total > 0).then(pl.col("self_duration_ms") / total))
+        .select(*_COLUMNS)
         .sort("self_duration_ms", "node_id", descending=[True, False])
     )
 
@@ -104,19 +117,27 @@ def above_percentile(nodes: pl.LazyFrame, *, by: str, threshold_percentile: floa
     )
 
 
-def _time_of_children(ran: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per node that has children: node_id, and the time of those that ran within it.
+def _self_time(ran: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per node: node_id, self_duration_ms, overlaps.
 
-    A child counts only where its parent was recorded in the same execution: a run that was cut off has children whose
-    parents never ended.
+    A child counts only against a parent that was recorded in the same execution: a run that was cut off has children
+    whose parents never ended.
     """
     parent = pl.col("node_id").str.split(_SEPARATOR)
-    nested = ran.filter(pl.col("node_id").str.contains(_SEPARATOR, literal=True)).with_columns(
-        node_id=parent.list.head(parent.list.len() - 1).list.join(_SEPARATOR)
+    place = ["execution_id", "node_id"]
+    spent = ran.group_by(place).agg(pl.col("duration_ms").sum())
+    within = (
+        spent.filter(pl.col("node_id").str.contains(_SEPARATOR, literal=True))
+        .with_columns(node_id=parent.list.head(parent.list.len() - 1).list.join(_SEPARATOR))
+        .group_by(place)
+        .agg(_within_ms=pl.col("duration_ms").sum())
     )
-    recorded = ran.select("execution_id", "node_id").unique()
+    own = pl.col("duration_ms") - pl.col("_within_ms").fill_null(0.0)
     return (
-        nested.join(recorded, on=["execution_id", "node_id"], how="semi")
+        spent.join(within, on=place, how="left", validate="1:1")
         .group_by("node_id")
-        .agg(_children_ms=pl.col("duration_ms").sum())
+        .agg(
+            self_duration_ms=own.clip(lower_bound=0.0).sum(),
+            overlaps=(own < -_ROUNDING_MS).sum().cast(pl.Int64),
+        )
     )

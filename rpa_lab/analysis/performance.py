@@ -14,7 +14,7 @@ from typing import ClassVar
 import polars as pl
 
 from rpa_lab.analysis.nodes import above_percentile, time_by_node
-from rpa_lab.errors import unknown_name
+from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.measures import FINISHED, finished, quantile, status_counts, std, success_rate
 from rpa_lab.period import Period, Span, as_utc
 from rpa_lab.result import Result
@@ -99,6 +99,8 @@ class PerformanceAnalyzer:
 
     def analyze(self, workflow_id: str, period: PeriodLike, *, status: str | None = None) -> PerformanceStats:
         """The same as `analyze_workflow`, for a `Period`, a `Span` or what a `Period` is made of."""
+        if not isinstance(workflow_id, str):
+            raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow")
         if status is not None and status not in FINISHED:
             raise unknown_name("no execution ends as", status, FINISHED)
         span = self.store.span(period)
@@ -108,6 +110,7 @@ class PerformanceAnalyzer:
                 status=status,
             )
         ).row(0, named=True)
+        nodes = self.store.collect(self._nodes(workflow_id, span, lambda nodes: nodes))
         ended = sum(facts[name] for name in FINISHED)
         if not ended and not facts["running"]:
             self._check_known(workflow_id)
@@ -116,8 +119,8 @@ class PerformanceAnalyzer:
             time_period=str(span),
             tz=span.tz,
             **facts,
-            slowest_steps=self.store.collect(self._nodes(workflow_id, span, lambda nodes: nodes.head(_SLOWEST))),
-            warnings=self.store.warnings(span),
+            slowest_steps=nodes.head(_SLOWEST),
+            warnings=(*self.store.warnings(span), *_overlap_warning(nodes)),
         )
 
     def identify_bottlenecks(
@@ -215,4 +218,13 @@ def duration_stats(executions: pl.LazyFrame, *, status: str | None = None) -> pl
         min_duration_ms=duration.min(),
         max_duration_ms=duration.max(),
         std_dev_ms=std("_counted_ms"),
+    )
+
+
+def _overlap_warning(nodes: pl.DataFrame) -> tuple[str, ...]:
+    count = nodes["overlaps"].max() if nodes.height else 0
+    if not count:
+        return ()
+    return (
+        f"in {count!s} executions steps ran side by side: their shares of the time are shares of work, not of waiting",
     )

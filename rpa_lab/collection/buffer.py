@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Literal
 
 __all__ = ["Buffer", "Reason", "Record"]
@@ -42,7 +43,18 @@ class Buffer:
     [8, 'the end']
     """
 
-    __slots__ = ("_bytes", "_lock", "_records", "closed", "dropped", "max_bytes", "max_rows", "recorded")
+    __slots__ = (
+        "_busy",
+        "_bytes",
+        "_late",
+        "_lock",
+        "_records",
+        "closed",
+        "dropped",
+        "max_bytes",
+        "max_rows",
+        "recorded",
+    )
 
     def __init__(self, *, max_rows: int, max_bytes: int) -> None:
         self.max_rows = max_rows
@@ -54,7 +66,10 @@ class Buffer:
         self.closed = False
         self._records: deque[Record] = deque()
         self._bytes = 0
-        self._lock = threading.Lock()  # held for an append or a swap, never for I/O
+        self._lock = threading.RLock()  # held for an append or a swap, never for I/O
+        # a signal handler may record while its own thread is in the middle of recording: such calls wait here
+        self._late: deque[Callable[[], None]] = deque()
+        self._busy = False
 
     def __len__(self) -> int:
         return len(self._records)
@@ -72,32 +87,53 @@ class Buffer:
             Whether it may use the last tenth of the room.
         """
         size = _ROW_BYTES + max(texts - _SMALL, 0)
-        share = 1.0 if vital else 0.9
-        with self._lock:
-            self.recorded += 1
-            if self.closed:
-                self.dropped["closed"] += 1
-            elif size > self.max_bytes:
-                self.dropped["too_large"] += 1
-            elif len(self._records) >= share * self.max_rows or self._bytes + size > share * self.max_bytes:
-                self.dropped["queue_full"] += 1
-            else:
-                self._records.append(record)
-                self._bytes += size
+        self._one_at_a_time(lambda: self._take(record, size, 1.0 if vital else 0.9))
 
     def refuse(self, reason: Reason) -> None:
         """Count a record that was never fit to be kept."""
-        with self._lock:
+
+        def count() -> None:
             self.recorded += 1
             self.dropped[reason] += 1
 
+        self._one_at_a_time(count)
+
     def count_dropped(self, reason: Reason, rows: int) -> None:
         """Count records that were drained and then lost."""
-        with self._lock:
+
+        def count() -> None:
             self.dropped[reason] += rows
+
+        self._one_at_a_time(count)
 
     def drain(self) -> deque[Record]:
         """Take all that waits, in the order in which it came."""
         with self._lock:
+            if self._busy:  # in a signal handler that interrupted a record: nothing can be taken now
+                return deque()
             records, self._records, self._bytes = self._records, deque(), 0
         return records
+
+    def _take(self, record: Record, size: int, share: float) -> None:
+        self.recorded += 1
+        if self.closed:
+            self.dropped["closed"] += 1
+        elif size > self.max_bytes:
+            self.dropped["too_large"] += 1
+        elif len(self._records) >= share * self.max_rows or self._bytes + size > share * self.max_bytes:
+            self.dropped["queue_full"] += 1
+        else:
+            self._records.append(record)
+            self._bytes += size
+
+    def _one_at_a_time(self, change: Callable[[], None]) -> None:
+        with self._lock:
+            self._late.append(change)
+            if self._busy:  # in a signal handler, within this very method: what it interrupted does it next
+                return
+            self._busy = True
+            try:
+                while self._late:
+                    self._late.popleft()()
+            finally:
+                self._busy = False

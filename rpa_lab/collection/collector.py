@@ -58,7 +58,7 @@ class MetricsCollector:
         The machine; default: its name.
     workflow_version : str, optional
         The version of the workflows, where a start doesn't say its own.
-    business_exceptions : tuple of exception types
+    business_exceptions : exception type or tuple of these
         Exceptions that mean that the case broke a rule, rather than that the robot failed.
 
     Raises
@@ -88,7 +88,7 @@ class MetricsCollector:
         robot_id: str | None = None,
         host: str | None = None,
         workflow_version: str | None = None,
-        business_exceptions: tuple[type[BaseException], ...] = (),
+        business_exceptions: type[BaseException] | tuple[type[BaseException], ...] = (),
     ) -> None:
         if not isinstance(store, str | os.PathLike):
             raise TypeError(
@@ -109,10 +109,11 @@ class MetricsCollector:
         self.host = host or _host()
         self.robot_id = robot_id or os.environ.get("RPA_LAB_ROBOT") or self.host
         self.workflow_version = workflow_version
-        self.business_exceptions = tuple(business_exceptions)
+        self.business_exceptions = _exception_types(business_exceptions)
         self._bounds = {"max_rows": int(max_rows), "max_bytes": int(max_bytes)}
         self._begin()
         _COLLECTORS.add(self)
+        _finish_with_child()
 
     def record_execution_start(
         self,
@@ -148,7 +149,7 @@ class MetricsCollector:
                 "business_key": business_key,
                 "queued_at": queued_at,
                 "rerun_of": rerun_of,
-                "context": _json(context),
+                "context": self._json(context),
             }
             self._add("start", values, texts=_length(values["context"]), vital=True)
         except Exception:  # noqa: BLE001 - recording never raises into the bot
@@ -194,7 +195,7 @@ class MetricsCollector:
                 "error_message": error_message,
                 "error_details": error_details,
                 "exception_kind": exception_kind,
-                "end_context": _json(context),
+                "end_context": self._json(context),
                 "started_at": started_at,
                 "workflow_id": workflow_id,
             }
@@ -249,7 +250,16 @@ class MetricsCollector:
             Default: none, counted, and that of the execution.
         """
         try:
-            texts = _length(error_details) + _length(target_element)
+            said = (
+                error_details,
+                target_element,
+                node_id,
+                action_type,
+                application,
+                execution_id,
+                step_id,
+                workflow_id,
+            )
             if step_metrics is None:
                 values: Any = {
                     "execution_id": execution_id,
@@ -271,15 +281,16 @@ class MetricsCollector:
                 }
             else:
                 values = _fields(step_metrics)
-                texts = _length(step_metrics.error_details) + _length(step_metrics.target_element)
-            self._add("step", values, texts=texts)
+                said = tuple(values.values())
+            self._add("step", values, texts=sum(map(_length, said)))
         except Exception:  # noqa: BLE001 - recording never raises into the bot
             self._buffer.refuse("invalid")
 
     def record_recovery(self, recovery: RecoveryMetrics) -> None:
         """Record one attempt of the bot to heal a step by itself."""
         try:
-            self._add("recovery", _fields(recovery), texts=_length(recovery.error_details), vital=True)
+            values = _fields(recovery)
+            self._add("recovery", values, texts=sum(map(_length, values.values())), vital=True)
         except Exception:  # noqa: BLE001 - recording never raises into the bot
             self._buffer.refuse("invalid")
 
@@ -382,11 +393,13 @@ class MetricsCollector:
             True if all that was recorded is on disk; what isn't is counted as dropped.
         """
         self._buffer.closed = True
-        self._stop.set()
-        self._wake.set()
+        self._stopped = True
+        self._poke()
         if not self._flushing.acquire(timeout=timeout):
             return False
         try:
+            if self._busy:
+                return False  # in a signal handler that interrupted a flush: the end of the process closes
             done = self._flush(final=True)
             if not done:
                 self._flusher.give_up(self._buffer)
@@ -433,9 +446,13 @@ class MetricsCollector:
         """A new writer with an empty buffer: at first, and in a forked child."""
         self._buffer = Buffer(**self._bounds)
         self._flusher = Flusher(self.store, robot_id=self.robot_id, host=self.host)
-        self._flushing = threading.Lock()
+        self._flushing = threading.RLock()  # a signal handler may flush within its own thread's flush
         self._starting = threading.Lock()
-        self._wake, self._stop = threading.Event(), threading.Event()
+        self._busy = False
+        # held while there is nothing to do: unlike an Event, a lock can be released within a signal handler
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
+        self._stopped = False
         self._flush_thread: threading.Thread | None = None
         self._warned = False
 
@@ -444,30 +461,56 @@ class MetricsCollector:
         if self._flush_thread is None:
             self._start_thread()
         if len(self._buffer) >= self.buffer_size:
-            self._wake.set()
+            self._poke()
+
+    def _poke(self) -> None:
+        with suppress(RuntimeError):  # it is awake already
+            self._asleep.release()
+
+    def _json(self, context: Mapping[str, Any] | None) -> str | None:
+        """What was said as it is now: the bot may change its dictionary before it is written."""
+        if not context:
+            return None
+        try:
+            return json.dumps(dict(context), ensure_ascii=False, default=str, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):  # keys that are no text, numbers that are none, or no mapping
+            self._flusher.corrected += 1
+            return _json_of_anything(context)
 
     def _start_thread(self) -> None:
-        with self._starting:
-            if self._flush_thread is None and not self._stop.is_set():
+        if not self._starting.acquire(blocking=False):
+            return  # another thread is at it, or a signal handler interrupted this one
+        try:
+            if self._flush_thread is None and not self._stopped:
                 self._flush_thread = threading.Thread(target=self._keep_flushing, daemon=True, name="rpa-lab-flusher")
                 with suppress(RuntimeError):  # the interpreter is ending: the flush at exit writes what there is
                     self._flush_thread.start()
+        finally:
+            self._starting.release()
 
     def _keep_flushing(self) -> None:
         failures = 0
         while True:
             if failures:
                 first, most = _BACKOFF_S
-                self._stop.wait(min(first * 2 ** (failures - 1), most))
+                self._rest(min(first * 2 ** (failures - 1), most))
             else:
-                self._wake.wait(self.flush_interval)
-                self._wake.clear()
-            if self._stop.is_set():
+                self._asleep.acquire(timeout=self.flush_interval)
+            if self._stopped:
                 return
             with self._flushing:
                 failures = 0 if self._flush(final=False) else failures + 1
 
+    def _rest(self, seconds: float) -> None:
+        """Wait while the disk refuses; a buffer that is full must not cut it short, an end may."""
+        until = time.monotonic() + seconds
+        while not self._stopped and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+
     def _flush(self, *, final: bool) -> bool:
+        if self._busy:
+            return False  # in a signal handler that interrupted this thread's own flush, which goes on after it
+        self._busy = True
         try:
             self._flusher.flush(self._buffer, final=final)
         except Exception as refusal:  # noqa: BLE001 - inside a bot nothing raises; it is said once an episode
@@ -475,6 +518,8 @@ class MetricsCollector:
                 self._warned = True
                 print(f"rpa_lab: can't write to {self.store}: {refusal}; trying again", file=sys.stderr)  # noqa: T201
             return False
+        finally:
+            self._busy = False
         self._warned = False
         return True
 
@@ -493,9 +538,28 @@ def _host() -> str:
     return os.environ.get("COMPUTERNAME", "unknown")
 
 
-def _json(context: Mapping[str, Any] | None) -> str | None:
-    """What was said as it is now: the bot may change its dictionary before it is written."""
-    return json.dumps(dict(context), ensure_ascii=False, default=str) if context else None
+def _json_of_anything(context: object) -> str:
+    try:
+        kept = dict(context) if hasattr(context, "keys") else {"_invalid": context}  # type: ignore[call-overload]
+        return json.dumps(_plain(kept), ensure_ascii=False, default=str)
+    except Exception:  # noqa: BLE001 - a foreign object may raise anything
+        return json.dumps({"_invalid": f"<{type(context).__name__}>"})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not -float("inf") < value < float("inf") else value
+
+
+def _exception_types(said: Any) -> tuple[type[BaseException], ...]:
+    types = (said,) if isinstance(said, type) else tuple(said) if isinstance(said, list | tuple | set) else (said,)
+    for one in types:
+        if not (isinstance(one, type) and issubclass(one, BaseException)):
+            raise TypeError(f"business_exceptions has {one!r}, expected exception types such as ValueError")
+    return types
 
 
 _COLLECTORS: set[MetricsCollector] = set()  # those that are not closed: a forgotten one still writes what it has
@@ -510,6 +574,16 @@ def _close_all() -> None:
 def _after_fork_in_child() -> None:
     for collector in list(_COLLECTORS):
         collector._begin()  # what waits in the parent is the parent's to write
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:  # a process of multiprocessing clears what it inherits, then runs what was registered here
+        util.register_after_fork(_close_all, lambda _: _finish_with_child())
+
+
+def _finish_with_child() -> None:
+    """Let a process of multiprocessing write what is left: those that are forked run no atexit."""
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None and _COLLECTORS:
+        util.Finalize(None, _close_all, exitpriority=10)
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,16 +12,15 @@ import time
 from collections import OrderedDict
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from rpa_lab.collection.buffer import Buffer, Record
 from rpa_lab.journal.layout import Fragment, day_folder
 
 __all__ = ["Flusher"]
 
-_Value = TypeVar("_Value")
-
 _REMEMBERED = 10_000  # executions whose starts and step counts are kept; the oldest are forgotten first
+_REMEMBERED_CHARACTERS = 8_000_000  # of their contexts together
 _HEALTH_EVERY_S = 60.0
 _HEALTH_WHILE_OPEN_S = 300.0
 
@@ -29,12 +28,16 @@ _HEALTH_WHILE_OPEN_S = 300.0
 class _Open:
     """What is known of an execution whose start this process saw."""
 
-    __slots__ = ("completed", "failed", "monotonic_ns", "start", "steps")
+    __slots__ = ("completed", "failed", "monotonic_ns", "next_index", "start", "steps")
 
     def __init__(self, start: dict[str, Any], monotonic_ns: int) -> None:
         self.start = start
         self.monotonic_ns = monotonic_ns
-        self.steps = self.completed = self.failed = 0
+        self.steps = self.completed = self.failed = self.next_index = 0
+
+    @property
+    def characters(self) -> int:
+        return len(self.start.get("context") or "")
 
 
 class _Pending(NamedTuple):
@@ -58,8 +61,8 @@ class Flusher:
         self.corrected = 0
         self._who = {"robot_id": robot_id, "host": host}
         self._seq: dict[tuple[str, date], int] = {}
-        self._open: OrderedDict[str, _Open] = OrderedDict()
-        self._ended: OrderedDict[str, _Open] = OrderedDict()  # for late steps and repeated ends
+        self._open = _Memory()
+        self._ended = _Memory()  # for late steps and repeated ends
         self._strangers: OrderedDict[str, int] = OrderedDict()  # steps of executions whose start wasn't seen
         self._pending: list[_Pending] = []
         self._health: tuple[int, ...] = ()
@@ -85,7 +88,14 @@ class Flusher:
         self._publish()
         records = buffer.drain()
         if records:
-            self._encode(records, buffer)
+            try:
+                self._encode(records, buffer)
+            except (
+                BaseException
+            ):  # a signal handler's SystemExit in the middle: what isn't encoded is lost, and counted
+                kept = self.written + self.waiting + len(buffer) + sum(buffer.dropped.values())
+                buffer.count_dropped("flush_failed", buffer.recorded - kept)
+                raise
             self._publish()
             self._flush_ms = (time.perf_counter() - began) * 1000
         if self._says_health(buffer, final=final):
@@ -194,21 +204,30 @@ class Flusher:
     def _start(self, values: dict[str, Any]) -> dict[str, Any]:
         monotonic_ns = values.pop("monotonic_ns")
         start = {**self._who, **values}
-        _remember(self._open, _key(start["execution_id"]), _Open(start, monotonic_ns))
+        execution_id, opened = _key(start["execution_id"]), _Open(start, monotonic_ns)
+        if (before := self._known(execution_id)) is not None:  # started again: its steps go on counting
+            opened.steps, opened.next_index = before.steps, before.next_index
+            opened.completed, opened.failed = before.completed, before.failed
+            self._ended.pop(execution_id)
+        self._open.keep(execution_id, opened)
         return {**start, "status": "running"}
 
     def _complete(self, values: dict[str, Any]) -> dict[str, Any]:
+        from rpa_lab.records import execution_status
+
         monotonic_ns = values.pop("monotonic_ns")
         now = values.pop("now_us")
         execution_id = _key(values["execution_id"])
+        if values["status"] is None or execution_status(values["status"]) == "running":
+            values["status"] = f"ended as {values['status']}"  # no word for an end: checked as an unknown one
         known = self._known(execution_id)
         if known is None:
             row = {**self._who, **values, "completed_at": now}
             if row.get("started_at") is not None:
                 row["duration_ms"] = (now - _micros(row["started_at"])) / 1000
             return row
-        self._open.pop(execution_id, None)
-        _remember(self._ended, execution_id, known)
+        self._open.pop(execution_id)
+        self._ended.keep(execution_id, known)
         duration_ms = (monotonic_ns - known.monotonic_ns) / 1e6
         end = {k: v for k, v in values.items() if k not in ("started_at", "workflow_id")}
         return {
@@ -225,17 +244,23 @@ class Flusher:
         from rpa_lab.records import step_status
 
         row = self._timed(values)
+        if row.get("node_id") is None or row.get("action_type") is None or row.get("status") is None:
+            raise ValueError("a step needs node_id, action_type and status")  # before it is counted
         execution_id = _key(row["execution_id"])
         known = self._known(execution_id)
         if known is None:
-            index = self._strangers.get(execution_id, 0)
-            _remember(self._strangers, execution_id, index + 1)
+            index = self._strangers.pop(execution_id, 0)
+            self._strangers[execution_id] = index + 1
+            if len(self._strangers) > _REMEMBERED:
+                self._strangers.popitem(last=False)
             if row.get("step_id") is None and row.get("step_index") is None:
                 # other processes may record steps of this execution too: an index of our own would clash with theirs
                 row["step_id"] = f"{execution_id}:{self.writer}:{index}"
             return row
-        if row.get("step_index") is None:
-            row["step_index"] = known.steps
+        said = row.get("step_index")
+        place = said if isinstance(said, int) else known.next_index
+        row["step_index"] = place
+        known.next_index = max(known.next_index, place + 1)
         known.steps += 1
         status = step_status(row["status"]) or "failed"
         known.completed += status == "completed"
@@ -261,11 +286,29 @@ class Flusher:
         return row
 
 
-def _remember(memory: OrderedDict[str, _Value], key: str, value: _Value) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    if len(memory) > _REMEMBERED:
-        memory.popitem(last=False)
+class _Memory:
+    """Executions by id, the oldest forgotten where there are too many or their contexts take too much room."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, _Open] = OrderedDict()
+        self._characters = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
+    def get(self, execution_id: str) -> _Open | None:
+        return self._kept.get(execution_id)
+
+    def pop(self, execution_id: str) -> None:
+        gone = self._kept.pop(execution_id, None)
+        self._characters -= gone.characters if gone else 0
+
+    def keep(self, execution_id: str, one: _Open) -> None:
+        self.pop(execution_id)
+        self._kept[execution_id] = one
+        self._characters += one.characters
+        while len(self._kept) > _REMEMBERED or (self._characters > _REMEMBERED_CHARACTERS and len(self._kept) > 1):
+            self.pop(next(iter(self._kept)))
 
 
 def _key(execution_id: object) -> str:
@@ -275,13 +318,17 @@ def _key(execution_id: object) -> str:
 def _micros(at: Any) -> int:
     if isinstance(at, int):
         return at
-    from rpa_lab.journal.encode import epoch_us
+    from rpa_lab.journal.encode import to_micros
 
-    return epoch_us(at)
+    micros = to_micros(at)
+    if micros is None:
+        raise ValueError(f"{at!r} is no time")
+    return micros
 
 
-def _whole_micros(duration_ms: object) -> int | None:
+def _whole_micros(duration_ms: Any) -> int | None:
     """A duration as microseconds; None where it is missing or no duration (which is then counted when checked)."""
-    if not isinstance(duration_ms, int | float) or not 0 <= duration_ms < float("inf"):
+    try:
+        return round(float(duration_ms) * 1000) if 0 <= float(duration_ms) < float("inf") else None
+    except (TypeError, ValueError, OverflowError):
         return None
-    return round(duration_ms * 1000)

@@ -53,6 +53,7 @@ class Execution:
         "_details",
         "_execution_id",
         "_token",
+        "_used",
         "context",
         "execution_id",
         "status",
@@ -70,6 +71,7 @@ class Execution:
         self.status: str | None = None
         self.context: dict[str, Any] = {}
         self._token: Any = None
+        self._used = False
 
     def step(
         self,
@@ -85,6 +87,10 @@ class Execution:
         )
 
     def __enter__(self) -> Self:
+        if self._used:  # entered again: another run
+            self.execution_id = self._execution_id or os.urandom(16).hex()
+            self.status, self.context = None, {}
+        self._used = True
         self._collector.record_execution_start(self.execution_id, self.workflow_id, **self._details)
         self._token = _HERE.set((self, ""))
         return self
@@ -93,7 +99,9 @@ class Execution:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
         _leave(self._token)
-        message, details, exception_kind = None, None, None
+        message: str | None = None
+        details: str | None = None
+        exception_kind: str | None = None
         status = self.status or _status_of(error, interrupted="cancelled")
         if error is not None and status != "completed":
             message, details = _said(error)
@@ -228,6 +236,16 @@ class Step:
 def _decorated(function: Callable[_P, _R], again: Callable[[], Execution | Step]) -> Callable[_P, _R]:
     import inspect
 
+    if inspect.isasyncgenfunction(function):
+        raise TypeError(f"{function!r} is an asynchronous generator, expected a function; use a with block inside it")
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def generated(*args: _P.args, **kwargs: _P.kwargs) -> Any:
+            with again():
+                return (yield from cast(Any, function(*args, **kwargs)))
+
+        return cast("Callable[_P, _R]", generated)
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)

@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 
 from rpa_lab.errors import quote
 from rpa_lab.journal.layout import Fragment
-from rpa_lab.journal.redact import redact, redact_json_text
+from rpa_lab.journal.redact import redact, redact_json_text, redact_name
 from rpa_lab.records import execution_status, recovery_status, step_status
 from rpa_lab.schema import Column, Table
 
-__all__ = ["Checked", "Problem", "check", "epoch_us", "split_by_day", "with_origin"]
+__all__ = ["Checked", "Problem", "check", "epoch_us", "split_by_day", "to_micros", "with_origin"]
 
 _CUT: Final = "… [cut]"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +35,8 @@ _STATUS_OF: dict[str, Callable[[object], str | None]] = {
     "recoveries": recovery_status,
 }
 _DEFAULTS = {"retry_count": 0}
+_FREE = ("target_element",)  # a name as far as it repeats, and as free as any text
+_PARSED = 1_000_000  # characters of JSON that are read to find the secrets in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,8 @@ def _to_arrow(values: Sequence[Any] | pa.Array | pa.ChunkedArray, column: Column
     return pa.array(out, target), wrong
 
 
-def _time(value: object) -> int | None:
+def to_micros(value: object) -> int | None:
+    """A time as microseconds since 1970 UTC, of a `datetime`, ISO 8601 text or such a number; None if it is none."""
     if isinstance(value, datetime):
         return epoch_us(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -256,7 +259,7 @@ _CONVERT: dict[str, Callable[[Any], object]] = {
     "text": _string,
     "status": _string,
     "json": _json,
-    "time": _time,
+    "time": to_micros,
     "duration": _number,
     "number": _number,
     "count": _count,
@@ -305,14 +308,21 @@ def _status(said: str, table: Table) -> tuple[str, bool]:
 def _text(said: str, column: Column) -> tuple[str, bool]:
     limit = column.limit or len(said)
     clean = said.replace("\0", "\ufffd")
+    if column.kind == "json":
+        return _json_text(clean, limit)
     cut = len(clean) > limit
-    if cut and column.kind == "json":
-        clean = json.dumps({"_cut": redact(clean[: limit // 2])}, ensure_ascii=False)
-    elif cut:
+    if cut:
         clean = clean[: limit - len(_CUT)] + _CUT
-    match column.kind:
-        case "json" if not cut:
-            clean = redact_json_text(clean)
-        case "name" | "text":
-            clean = redact(clean)
+    if column.kind == "text" or column.name in _FREE:
+        clean = redact(clean)
+    elif column.kind == "name":
+        clean = redact_name(clean)
     return clean, cut or "\0" in said
+
+
+def _json_text(said: str, limit: int) -> tuple[str, bool]:
+    """JSON without its secrets; what is too long becomes an object that holds its beginning."""
+    clean = redact_json_text(said[:_PARSED])
+    if len(clean) <= limit and len(said) <= _PARSED:
+        return clean, False
+    return json.dumps({"_cut": clean[: limit // 2]}, ensure_ascii=False), True

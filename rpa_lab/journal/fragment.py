@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -27,6 +27,7 @@ from rpa_lab.schema import SCHEMA_VERSION, Table
 __all__ = [
     "Footer",
     "Unreadable",
+    "check_bytes",
     "check_seal",
     "encode_parquet",
     "fsync_folder",
@@ -39,6 +40,12 @@ __all__ = [
 
 _PREFIX: Final = b"rpa_lab."
 _BLANK: Final = b"0" * 64
+_GROUP: Final = 8192
+"""The most rows of a row group in a compacted file."""
+_ALONE: Final = 1024
+"""A workflow of so many rows has row groups of its own."""
+_LARGE: Final = 1_000_000
+"""Bytes from which threads read a file faster than one does: they cost more than a fragment."""
 _FILE_MODE: Final = 0o640
 _FOLDER_MODE: Final = 0o750
 
@@ -64,7 +71,12 @@ class Footer:
 
 
 def encode_parquet(
-    table: Table, rows: pa.Table, *, compacted: bool = False, facts: Mapping[str, bytes] | None = None
+    table: Table,
+    rows: pa.Table,
+    *,
+    compacted: bool = False,
+    level: int | None = None,
+    facts: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """Rows as the bytes of a sealed Parquet file.
 
@@ -76,6 +88,8 @@ def encode_parquet(
         In the table's Arrow schema.
     compacted : bool
         Whether to spend time on a small file that one workflow's query reads little of.
+    level : int, optional
+        Of zstd, 1-22; default 3 where compacted, else 1.
     facts : mapping of str to bytes, optional
         What a commit says in the footer.
 
@@ -94,14 +108,23 @@ def encode_parquet(
         **{key.encode(): value for key, value in (facts or {}).items()},
         b"seal": _BLANK,
     }
-    with pq.ParquetWriter(sink, table.arrow, **_options(table, compacted=compacted)) as writer:
-        writer.write_table(rows, row_group_size=8192 if compacted else None)
+    options = _options(table, compacted=compacted) | ({} if level is None else {"compression_level": level})
+    with pq.ParquetWriter(sink, table.arrow, **options) as writer:
+        for start, end in _row_groups(rows) if compacted else [(0, rows.num_rows)]:
+            writer.write_table(rows.slice(start, end - start))
         writer.add_key_value_metadata({_PREFIX + key: value for key, value in entries.items()})
     return _sealed(sink.getvalue().to_pybytes())
 
 
-def read_footer(path: Path) -> Footer:
+def read_footer(path: Path, *, opened: pa.NativeFile | None = None) -> Footer:
     """What a file's footer says; the seal is not checked.
+
+    Parameters
+    ----------
+    path : Path
+        Which.
+    opened : pyarrow.NativeFile, optional
+        The file, where it doesn't lie on this machine.
 
     Raises
     ------
@@ -109,13 +132,15 @@ def read_footer(path: Path) -> Footer:
         If it is no whole Parquet file of ours.
     FileNotFoundError
         If it is gone.
+    OSError
+        If the machine refuses to read it, which says nothing of the file.
     """
     try:
-        return _footer(pq.read_metadata(path))
-    except FileNotFoundError:
-        raise
+        return _footer(pq.read_metadata(opened or path))
     except (pa.ArrowException, OSError, ValueError) as damage:
-        raise _unreadable(path, damage) from damage
+        if isinstance(damage, OSError) and damage.errno:  # gone, or the machine refuses: that says nothing of the file
+            raise
+        raise _unreadable(path.name, damage) from damage
 
 
 def read_sealed(path: Path, table: Table) -> tuple[Footer, pa.Table]:
@@ -128,16 +153,20 @@ def read_sealed(path: Path, table: Table) -> tuple[Footer, pa.Table]:
     FileNotFoundError
         If it is gone.
     """
-    footer, data = _check_seal(path)
+    data = _bytes_of(path)
     try:
-        rows = pq.ParquetFile(pa.BufferReader(data)).read()
+        file = pq.ParquetFile(pa.BufferReader(data))
+        footer = _sealed_footer(file.metadata, data)
+        rows = file.read(use_threads=len(data) > _LARGE)
         if footer.table != table.name or rows.num_rows != footer.rows:
             raise ValueError(f"it says {footer.rows} rows of {footer.table}, and has {rows.num_rows}")
+        if rows.schema.equals(table.arrow):
+            return footer, rows.replace_schema_metadata(table.arrow.metadata)
         known = {name: rows[name] for name in table.arrow.names if name in rows.column_names}
         full = [known.get(f.name, pa.nulls(rows.num_rows, f.type)) for f in table.arrow]
         return footer, pa.table(full, names=table.arrow.names).cast(table.arrow)
     except (pa.ArrowException, OSError, ValueError) as damage:
-        raise _unreadable(path, damage) from damage
+        raise _unreadable(path.name, damage) from damage
 
 
 def check_seal(path: Path) -> Footer:
@@ -150,7 +179,21 @@ def check_seal(path: Path) -> Footer:
     FileNotFoundError
         If it is gone.
     """
-    return _check_seal(path)[0]
+    return check_bytes(_bytes_of(path), name=path.name)
+
+
+def check_bytes(data: bytes, *, name: str) -> Footer:
+    """The footer of a whole file's bytes, none of which has changed; `name` is how errors call it.
+
+    Raises
+    ------
+    Unreadable
+        If one has.
+    """
+    try:
+        return _sealed_footer(pq.read_metadata(pa.BufferReader(data)), data)
+    except (pa.ArrowException, OSError, ValueError) as damage:
+        raise _unreadable(name, damage) from damage
 
 
 def publish_fragment(folder: Path, fragment: Fragment, data: bytes) -> None:
@@ -218,16 +261,46 @@ def fsync_folder(folder: Path) -> None:
 def _options(table: Table, *, compacted: bool) -> dict[str, Any]:
     if not compacted:
         return {"compression": "zstd", "compression_level": 1, "store_schema": True}
-    plain = {"name": None, "status": None, "text": None, "json": None, "number": None, "duration": None}
+    repeating = {
+        "name",
+        "status",
+        "text",
+        "json",
+        "number",
+    }  # no two durations are alike: a dictionary costs a third more
     delta = {"id": "DELTA_BYTE_ARRAY", "time": "DELTA_BINARY_PACKED", "count": "DELTA_BINARY_PACKED"}
     return {
         "compression": "zstd",
         "compression_level": 3,
-        "use_dictionary": [column.name for column in table.columns if column.kind in plain or column.hidden],
+        "use_dictionary": [column.name for column in table.columns if column.kind in repeating or column.hidden],
         "column_encoding": {
             column.name: delta[column.kind] for column in table.columns if column.kind in delta and not column.hidden
         },
     }
+
+
+def _row_groups(rows: pa.Table) -> Iterator[tuple[int, int]]:
+    """Where row groups begin and end: of one workflow each, or of several that have few rows.
+
+    So who asks for one workflow reads no other's rows, or a few.
+    """
+    many = "workflow_id" in rows.column_names and rows.num_rows
+    ends = pc.run_end_encode(rows["workflow_id"].combine_chunks()).run_ends.to_pylist() if many else [rows.num_rows]
+    start = begun = 0  # of the group that is being filled, of this workflow
+    for end in ends:
+        count = end - begun
+        if count >= _ALONE:
+            if start < begun:
+                yield start, begun
+            parts = -(-count // _GROUP)
+            yield from ((begun + count * n // parts, begun + count * (n + 1) // parts) for n in range(parts))
+            start = end
+        elif end - start >= _ALONE:
+            yield start, end
+            start = end
+        begun = end
+    if start < rows.num_rows or not rows.num_rows:
+        yield start, rows.num_rows
 
 
 def _time_range(table: Table, rows: pa.Table) -> tuple[datetime | None, datetime | None]:
@@ -283,19 +356,20 @@ def _digest(data: bytes, at: int) -> bytes:
     return state.hexdigest().encode()
 
 
-def _check_seal(path: Path) -> tuple[Footer, bytes]:
+def _sealed_footer(metadata: pq.FileMetaData, data: bytes) -> Footer:
+    """The footer of a file's bytes; a ValueError where one of them has changed."""
+    footer = _footer(metadata)
+    at = _seal_at(data, footer.seal.encode())
+    if at is None or _digest(data, at) != footer.seal.encode():
+        raise ValueError("its seal doesn't match its bytes")
+    return footer
+
+
+def _bytes_of(path: Path) -> bytes:
     if not S_ISREG(path.lstat().st_mode):
         raise Unreadable(f"{path.name}: not a regular file")
-    data = path.read_bytes()
-    try:
-        footer = _footer(pq.read_metadata(pa.BufferReader(data)))
-        at = _seal_at(data, footer.seal.encode())
-        if at is None or _digest(data, at) != footer.seal.encode():
-            raise ValueError("its seal doesn't match its bytes")
-    except (pa.ArrowException, OSError, ValueError) as damage:
-        raise _unreadable(path, damage) from damage
-    return footer, data
+    return path.read_bytes()
 
 
-def _unreadable(path: Path, damage: Exception) -> Unreadable:
-    return Unreadable(f"{path.name}: {(str(damage).splitlines() or ['no Parquet file'])[0][:200]}")
+def _unreadable(name: str, damage: Exception) -> Unreadable:
+    return Unreadable(f"{name}: {(str(damage).splitlines() or ['no Parquet file'])[0][:200]}")

@@ -7,6 +7,7 @@
                                            c-00000001.parquet                   a generation
                                            .tmp-…                               never read
     <root>/_archive/<table>/day=2026-11-03/…                                    archived days
+    <root>/_rollup/<table>/day=2026-11-03/<seal>.parquet                        the summary of one file
     <root>/<table>/day=2026-11-03/<table>-00000001.parquet                      the published table
 """
 
@@ -21,9 +22,12 @@ __all__ = [
     "ARCHIVE",
     "JOURNAL",
     "QUARANTINE",
+    "ROLLUP",
     "SETTINGS",
     "STORE",
     "Fragment",
+    "archive_folder",
+    "archive_name",
     "day_folder",
     "day_name",
     "fragment_name",
@@ -37,10 +41,13 @@ __all__ = [
     "parse_temp_target",
     "published_folder",
     "published_name",
+    "rollup_file",
+    "rollup_folder",
 ]
 
 JOURNAL: Final = "_journal"
 ARCHIVE: Final = "_archive"
+ROLLUP: Final = "_rollup"
 STORE: Final = "_store.json"
 SETTINGS: Final = "rpa_lab.toml"
 QUARANTINE: Final = "_quarantine.jsonl"
@@ -89,6 +96,11 @@ def day_folder(root: Path, table: str, day: date) -> Path:
     return root / JOURNAL / table / day_name(day)
 
 
+def archive_folder(root: Path, table: str, day: date) -> Path:
+    """Where the archive of one table and UTC day lies."""
+    return root / ARCHIVE / table / day_name(day)
+
+
 def published_folder(root: Path, table: str, day: date) -> Path:
     """Where the published file of one table and UTC day lies."""
     return root / table / day_name(day)
@@ -114,6 +126,16 @@ def parse_fragment(name: str) -> Fragment | None:
 def fragment_temp(fragment: Fragment, token: str) -> str:
     """The name under which a fragment is written before it is published."""
     return f".tmp-f-{fragment.writer}-{fragment.seq:08d}-{token}"
+
+
+def rollup_folder(root: Path, table: str, day: date) -> Path:
+    """Where the summaries of one table and UTC day lie."""
+    return root / ROLLUP / table / day_name(day)
+
+
+def rollup_file(root: Path, table: str, day: date, seal: str) -> Path:
+    """Where the summary of the file that has this seal lies."""
+    return rollup_folder(root, table, day) / f"{seal}.parquet"
 
 
 def generation_name(number: int) -> str:
@@ -142,6 +164,17 @@ def parse_temp_target(name: str) -> int | None:
     """The generation that a commit's temp wants to become, or None if the name isn't such a temp's."""
     found = _TEMP_TARGET.fullmatch(name)
     return int(found[1]) if found else None
+
+
+def archive_name(number: int, token: str) -> str:
+    """The name of an archive file: the generation that is to name it, and what tells attempts apart.
+
+    Examples
+    --------
+    >>> archive_name(3, "0123456789ab")
+    'a-00000003-0123456789ab.parquet'
+    """
+    return f"a-{number:08d}-{token}.parquet"
 
 
 def published_name(table: str, number: int) -> str:

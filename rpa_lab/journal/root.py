@@ -9,10 +9,10 @@ from typing import Final
 
 from rpa_lab.errors import StoreError, quote
 from rpa_lab.journal.fragment import fsync_folder, make_folder, write_new
-from rpa_lab.journal.layout import STORE
-from rpa_lab.schema import SCHEMA_VERSION
+from rpa_lab.journal.layout import JOURNAL, STORE
+from rpa_lab.schema import SCHEMA_VERSION, TABLES
 
-__all__ = ["FORMAT", "check_format", "open_root"]
+__all__ = ["FORMAT", "check_format", "open_root", "refuse_newer"]
 
 FORMAT: Final = 1
 
@@ -23,10 +23,16 @@ def open_root(root: Path) -> None:
     Raises
     ------
     StoreError
-        If the store was written by a newer rpa_lab.
+        If the store was written by a newer rpa_lab, or is a copy of published tables.
     OSError
         If the folder can't be made.
     """
+    if not (root / JOURNAL).is_dir():
+        for table in TABLES:
+            if (root / table).is_dir():
+                raise StoreError(
+                    f"{root} is a copy: it has the published table {table!r} and no {JOURNAL}; write to another folder"
+                )
     if check_format(root):
         return
     make_folder(root.absolute())
@@ -51,12 +57,24 @@ def check_format(root: Path) -> bool:
     """
     path = root / STORE
     try:
-        said = json.loads(path.read_bytes())
-        known = int(said["format"])
+        said = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except (ValueError, TypeError, KeyError) as damage:
-        raise StoreError(f"{path} is damaged: {damage}; expected {{'format': {FORMAT}}}") from damage
-    if known > FORMAT:
-        raise StoreError(f"{path} says format {quote(known)}, this rpa_lab reads up to {FORMAT}; upgrade rpa-lab")
+    refuse_newer(said, place=str(path))
     return True
+
+
+def refuse_newer(said: bytes, *, place: str) -> None:
+    """Refuse what `_store.json` says if this version can't read such a store.
+
+    Raises
+    ------
+    StoreError
+        If the format is newer, or what stands there can't be understood; names the place.
+    """
+    try:
+        known = int(json.loads(said)["format"])
+    except (ValueError, TypeError, KeyError) as damage:
+        raise StoreError(f"{place} is damaged: {damage}; expected {{'format': {FORMAT}}}") from damage
+    if known > FORMAT:
+        raise StoreError(f"{place} says format {quote(known)}, this rpa_lab reads up to {FORMAT}; upgrade rpa-lab")

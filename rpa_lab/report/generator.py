@@ -76,9 +76,9 @@ class ReportGenerator:
         tz: str | None = None,
         as_of: datetime | str | None = None,
     ) -> None:
-        root = store.root if isinstance(store, TimeSeriesStore) else Path(store).absolute()
+        where = store if isinstance(store, TimeSeriesStore) else TimeSeriesStore(store)
         tz = store.tz if isinstance(store, TimeSeriesStore) and tz is None else tz
-        self.store = TimeSeriesStore(root, tz=tz, as_of="latest" if as_of is None else as_of)
+        self.store = where.seen(tz=tz, as_of="latest" if as_of is None else as_of)
         self.out = Path(out).absolute()
         self._given = {"tz": tz, "as_of": as_of.isoformat() if isinstance(as_of, datetime) else as_of}
 
@@ -129,7 +129,7 @@ class ReportGenerator:
         for name in formats:
             if name not in FORMATS:
                 raise unknown_name("reports have no format", name, FORMATS)
-        given = {"store": str(self.store.root), "workflow_id": workflow_id, "period": str(period), **self._given}
+        given = {"store": self.store.where, "workflow_id": workflow_id, "period": str(period), **self._given}
         values = {name: value for name, value in given.items() if value is not None} | dict(parameters or {})
         _check_parameters(values, source)
         self._check_store(workflow_id, period)
@@ -145,7 +145,7 @@ class ReportGenerator:
         names = self.store.collect(lambda: scan.unique())["workflow_id"].drop_nulls().to_list()
         if not names:
             raise ReportError(
-                f"the store {self.store.root} holds no executions yet; record some with MetricsCollector, or import "
+                f"the store {self.store.where} holds no executions yet; record some with MetricsCollector, or import "
                 "them with rpa-lab import"
             )
         if workflow_id is not None and workflow_id not in names:

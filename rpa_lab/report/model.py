@@ -106,7 +106,7 @@ class Provenance:
         >>> Provenance.of(TimeSeriesStore(tempfile.mkdtemp(), tz="Europe/Paris"), n=0).tz
         'Europe/Paris'
         """
-        return cls(store=str(store.root), tz=store.tz, as_of=_iso(store.now), n=n)
+        return cls(store=store.where, tz=store.tz, as_of=_iso(store.now), n=n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Fragments to generations to tables: many small files become one, sorted, folded and published.
 
-A compaction merges what no generation covers with those kept generations that are not larger than what is merged so
-far, so a row is rewritten O(log n) times. A full one keeps nothing and is published: batch scripts read one file a
+A compaction merges what no generation covers with those kept generations that `tiers` says, so a row is rewritten
+O(log n) times. A full one keeps nothing and is published: batch scripts read one file a
 day.
 """
 
@@ -11,7 +11,6 @@ import errno
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
+from rpa_lab.errors import StoreError
 from rpa_lab.journal.fragment import Unreadable, check_seal, fsync_folder, make_folder, read_sealed
 from rpa_lab.journal.layout import (
     generation_name,
@@ -31,16 +31,43 @@ from rpa_lab.journal.layout import (
     published_folder,
     published_name,
 )
-from rpa_lab.schema import TABLES, Table, table_named
+from rpa_lab.schema import SCHEMA_VERSION, TABLES, Table, table_named
 from rpa_lab.storage.commit import Content, commit, remove_dead
 from rpa_lab.storage.fold import fold
-from rpa_lab.storage.snapshot import Day, LiveFile, days_of, footer_of, locked, look, quarantine
+from rpa_lab.storage.rollup import keep_rollup, sweep_rollups
+from rpa_lab.storage.snapshot import (
+    Day,
+    LiveFile,
+    days_of,
+    footer_of,
+    locked,
+    look,
+    published_days,
+    quarantine,
+)
+from rpa_lab.storage.tiers import taken_along
 
-__all__ = ["GRACE_S", "MANY", "Compacted", "compact", "compact_day", "follow", "is_closed"]
+__all__ = [
+    "GRACE_S",
+    "MANY",
+    "Compacted",
+    "clean_day",
+    "compact",
+    "compact_day",
+    "head_is_sound",
+    "is_closed",
+    "publish",
+    "read_files",
+    "sorted_rows",
+    "unpublish",
+]
 
 GRACE_S: Final = 600.0
 MANY: Final = 64
 _QUIET: Final = timedelta(minutes=10)
+
+_agreeing: set[tuple[Path, str, int]] = set()
+"""Tables whose published files were all seen to have this version's schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +127,15 @@ def compact(
     return done
 
 
-def compact_day(root: Path, table: str, day: date, *, full: bool = True, grace_s: float = GRACE_S) -> Compacted:
+def compact_day(
+    root: Path,
+    table: str,
+    day: date,
+    *,
+    full: bool = True,
+    grace_s: float = GRACE_S,
+    on_file: Callable[[int, int], None] | None = None,
+) -> Compacted:
     """Compact one day of one table; publish it where the compaction is full.
 
     Parameters
@@ -113,78 +148,42 @@ def compact_day(root: Path, table: str, day: date, *, full: bool = True, grace_s
         Whether it shall become one file.
     grace_s : float
         Seconds that dead files stay for who is reading them.
+    on_file : callable, optional
+        Called after each file that was read, with how many have been and how many there are.
 
     Returns
     -------
     Compacted
     """
-    merged = 0
-
-    def merge(now: Day) -> Content | None:
-        nonlocal merged
-        chosen = _choose(now, full=full)
-        if not chosen:
-            return None
-        rows, read = _read(root, TABLES[table], chosen)
-        if not read or not _head_is_sound(root, now):
-            return None
-        merged = len(read)
-        gone = {parse_generation(file.path.name) for file in read}
-        fragments = [fragment for file in read if (fragment := parse_fragment(file.path.name))]
-        live = {parse_generation(file.path.name) for file in now.files if file.kind == "generation"}
-        return Content(
-            rows=sorted_rows(TABLES[table], rows),
-            keeps=tuple(sorted(number for number in live - gone if number)),
-            archive=now.archive,
-            covers=now.covers.plus(fragments),
-        )
-
-    generation = commit(root, table, day, merge) if _choose(look(root, table, day), full=full) else None
+    generation, merged = _merge(root, table, day, full=full, on_file=on_file)
     published = full and publish(root, table, day)
-    removed = remove_dead(root, table, day, grace_s=grace_s)
-    return Compacted(
-        table=table,
-        day=day,
-        generation=generation,
-        merged=merged if generation else 0,
-        published=published,
-        removed=removed,
-    )
+    if full:
+        keep_rollup(root, table, day)
+    removed = clean_day(root, table, day, grace_s=grace_s)
+    return Compacted(table=table, day=day, generation=generation, merged=merged, published=published, removed=removed)
 
 
-def follow(
-    root: Path,
-    *,
-    grace_s: float = GRACE_S,
-    every_s: float = 10.0,
-    on_day: Callable[[Compacted], None] | None = None,
-    until: Callable[[], bool] = lambda: False,
-) -> None:
-    """Keep a store compact: a day whenever it has 64 live fragments, a closed day in full.
+def clean_day(root: Path, table: str, day: date, *, grace_s: float) -> int:
+    """Remove a day's dead files and the rollups of these.
 
     Parameters
     ----------
     root : Path
         The store.
+    table, day
+        Which day.
     grace_s : float
         Seconds that dead files stay for who is reading them.
-    every_s : float
-        Seconds between two looks at it.
-    on_day : callable, optional
-        Called after each day that was compacted.
-    until : callable
-        Asked before each look whether to stop.
+
+    Returns
+    -------
+    int
+        How many files were removed, rollups not counted.
     """
-    while not until():
-        for table in TABLES:
-            for day in days_of(root, table):
-                now = look(root, table, day)
-                closed = is_closed(now)
-                if len(now.fragments) >= MANY or (closed and (now.fragments or now.keeps)):
-                    done = compact_day(root, table, day, full=closed, grace_s=grace_s)
-                    if on_day:
-                        on_day(done)
-        time.sleep(every_s)
+    removed = remove_dead(root, table, day, grace_s=grace_s)
+    with suppress(OSError):  # they cost a little room, until the next run
+        sweep_rollups(root, table, day)
+    return removed
 
 
 def is_closed(now: Day, *, at: datetime | None = None) -> bool:
@@ -230,12 +229,38 @@ def publish(root: Path, table: str, day: date) -> bool:
     if not now.head or now.keeps or now.head_damaged:
         return False
     folder = published_folder(root, table, day)
+    if not (folder / published_name(table, now.head)).exists() and not _one_schema(root, table, day):
+        return False
+    return _publish(root, table, day)
+
+
+def _one_schema(root: Path, table: str, day: date) -> bool:
+    """Publish the other days anew where an older version did, since plain globs fail on mixed schemas.
+
+    False where a newer version publishes here: then it is not ours to publish.
+    """
+    known = (root, table, SCHEMA_VERSION)
+    if known in _agreeing:
+        return True
+    for other in published_days(root, table):
+        versions = _published_versions(root, table, other) if other != day else set()
+        if any(version > SCHEMA_VERSION for version in versions):
+            return False
+        if any(version < SCHEMA_VERSION for version in versions):
+            _merge(root, table, other, full=True)
+            _publish(root, table, other)
+    _agreeing.add(known)
+    return True
+
+
+def _publish(root: Path, table: str, day: date) -> bool:
+    folder = published_folder(root, table, day)
     make_folder(folder)
     with locked(folder, exclusive=True, wait=30.0) as held:
         if not held:
             return False
         now = look(root, table, day)  # only the highest generation is published, so that an older one never comes back
-        if now.keeps or now.head_damaged:
+        if now.keeps or now.head_damaged or any(file.footer.version > SCHEMA_VERSION for file in now.files):
             return False
         source, name = now.folder / generation_name(now.head), published_name(table, now.head)
         rows = footer_of(source).rows
@@ -250,36 +275,114 @@ def publish(root: Path, table: str, day: date) -> bool:
     return bool(rows)
 
 
+def unpublish(root: Path, table: str, day: date, *, below: int) -> None:
+    """Take away the published files of a day that an archived or deleted one left behind.
+
+    Parameters
+    ----------
+    root : Path
+        The store.
+    table, day
+        Which day.
+    below : int
+        The generation that ended them: files of later ones hold late rows only, and stay.
+
+    Raises
+    ------
+    StoreError
+        If somebody publishes this day for longer than 30 s.
+    """
+    folder = published_folder(root, table, day)
+    if not folder.is_dir():
+        return
+    with locked(folder, exclusive=True, wait=30.0) as held:
+        if not held:
+            raise StoreError(
+                f"{folder} is locked for 30 s already, and its published file still has rows that are gone"
+            )
+        old = [name for name in _published_names(folder, table) if (parse_published(table, name) or 0) < below]
+        for name in old:
+            (folder / name).unlink()
+        if old:
+            fsync_folder(folder)
+
+
+def _published_versions(root: Path, table: str, day: date) -> set[int]:
+    """The schema versions of a day's published file."""
+    folder, versions = published_folder(root, table, day), set[int]()
+    for name in _published_names(folder, table):
+        with suppress(FileNotFoundError, Unreadable):  # just being replaced, or damaged
+            versions.add(footer_of(folder / name).version)
+    return versions
+
+
 def sorted_rows(table: Table, rows: pa.Table) -> pa.Table:
-    """The rows as a compacted file has them: executions folded, sorted by workflow and time."""
+    """The rows as a compacted file has them: executions folded, sorted by workflow and time.
+
+    Steps stand run by run, in the order of the runs' starts: two runs at once are not mixed, so what their steps share
+    or count up is stored once and not at every turn.
+    """
     frame = pl.from_arrow(rows, schema=pl.Schema(table.arrow))
     if not isinstance(frame, pl.DataFrame):
         raise TypeError(f"expected a table of rows, not {type(frame).__name__}")
     lazy = fold(frame.lazy()) if table.name == "executions" else frame.lazy()
-    ordered = lazy.select(table.arrow.names).sort(*table.sort, maintain_order=True).collect()
+    if table.name == "steps":
+        lazy = lazy.with_columns(_run=pl.col("started_at").min().over("workflow_id", "execution_id"))
+        order = ("workflow_id", "_run", "execution_id", *table.sort[1:])
+    else:
+        order = table.sort
+    ordered = lazy.sort(*order, maintain_order=True).select(table.arrow.names).collect()
     return ordered.to_arrow().cast(table.arrow)
+
+
+def _merge(
+    root: Path, table: str, day: date, *, full: bool, on_file: Callable[[int, int], None] | None = None
+) -> tuple[int | None, int]:
+    """Commit what is to be merged of a day; the new generation, and how many files became one."""
+    merged = 0
+
+    def merge(now: Day) -> Content | None:
+        nonlocal merged
+        chosen = _choose(now, full=full)
+        if not chosen:
+            return None
+        rows, read = read_files(root, TABLES[table], chosen, on_file=on_file)
+        if not read or not head_is_sound(root, now):
+            return None
+        merged = len(read)
+        gone = {parse_generation(file.path.name) for file in read}
+        fragments = [fragment for file in read if (fragment := parse_fragment(file.path.name))]
+        standing = {number for number in (*now.keeps, now.head) if number}  # damaged ones too: they stay, and are named
+        return Content(
+            rows=sorted_rows(TABLES[table], rows),
+            keeps=tuple(sorted(standing - gone)),
+            archive=now.archive,
+            covers=now.covers.plus(fragments),
+        )
+
+    generation = commit(root, table, day, merge) if _choose(look(root, table, day), full=full) else None
+    return generation, merged if generation else 0
 
 
 def _choose(now: Day, *, full: bool) -> list[LiveFile]:
     """The files to merge: all fragments, and of the generations all or those no larger than what is merged so far."""
     fragments = list(now.fragments)
     generations = sorted((f for f in now.files if f.kind == "generation"), key=lambda f: (f.footer.rows, f.path.name))
+    if any(file.footer.version > SCHEMA_VERSION for file in now.files):
+        return []  # merged here, it would lose the columns that only a newer version knows
     if full:
-        return [*generations, *fragments] if fragments or len(generations) > 1 else []
-    chosen, size = fragments, sum(file.footer.rows for file in fragments)
-    if not fragments:
-        return []
-    for generation in generations:
-        if generation.footer.rows <= size:
-            chosen.append(generation)
-            size += generation.footer.rows
-    return chosen
+        older = any(file.footer.version < SCHEMA_VERSION for file in generations)
+        return [*generations, *fragments] if fragments or len(generations) > 1 or older else []
+    rows = sum(file.footer.rows for file in fragments)
+    return [*fragments, *taken_along(generations, rows=rows)] if fragments else []
 
 
-def _read(root: Path, table: Table, files: list[LiveFile]) -> tuple[pa.Table, list[LiveFile]]:
+def read_files(
+    root: Path, table: Table, files: list[LiveFile], *, on_file: Callable[[int, int], None] | None = None
+) -> tuple[pa.Table, list[LiveFile]]:
     """The rows of those files whose seals are right, and which these are; the others go to quarantine."""
     parts, good = [table.arrow.empty_table()], []
-    for file in files:
+    for at, file in enumerate(files, 1):
         try:
             _, rows = read_sealed(file.path, table)
         except Unreadable as damage:
@@ -287,10 +390,12 @@ def _read(root: Path, table: Table, files: list[LiveFile]) -> tuple[pa.Table, li
         else:
             parts.append(rows)
             good.append(file)
+        if on_file:
+            on_file(at, len(files))
     return pa.concat_tables(parts), good
 
 
-def _head_is_sound(root: Path, now: Day) -> bool:
+def head_is_sound(root: Path, now: Day) -> bool:
     """Whether the head's seal is right: its footer says what else counts, so a damaged one must not be built upon."""
     if not now.head:
         return True

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 
 import polars as pl
@@ -19,9 +22,10 @@ from rpa_lab.schema import TABLES, Table, table_named
 from rpa_lab.storage.compaction import MANY, compact_day
 from rpa_lab.storage.derive import with_state, with_step_id
 from rpa_lab.storage.fold import fold
-from rpa_lab.storage.snapshot import LOOKS, Day, LiveFile, days_of, look, quarantine
+from rpa_lab.storage.settings import Settings, read_settings
+from rpa_lab.storage.snapshot import LOOKS, Day, Kind, LiveFile, days_of, look, quarantine
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "open_files"]
 
 _FOLD_REACH = timedelta(days=2)
 _COMPACT_EVERY_S = 60.0
@@ -40,6 +44,32 @@ class Reading:
         check_format(self.root)
         return days_of(self.root, table)
 
+    def look(self, table: str, day: date) -> Day:
+        """One table's UTC day as it is now."""
+        return look(self.root, table, day)
+
+    def settings(self) -> Settings:
+        """What the store's owner set."""
+        return read_settings(self.root)
+
+    def source(self, file: LiveFile) -> str:
+        """By what any Parquet reader finds a file: its path, or its URI."""
+        return str(file.path)
+
+    def fingerprint(self, tables: Iterable[str], span: Span, *, as_of: datetime) -> str:
+        """The identity of the files behind a span's rows of some tables."""
+        behind = {
+            (source, day.day): day
+            for table in tables
+            for source, within in _behind(table_named(table).name, span, as_of)
+            for day in self.looks(source, within)
+        }
+        state = blake2b(digest_size=16)
+        for (source, day), now in sorted(behind.items(), key=lambda entry: entry[0]):
+            seals = sorted(file.footer.seal for file in now.files)
+            state.update(" ".join([source, str(day), *seals, "\n"]).encode())
+        return state.hexdigest()
+
     def looks(self, table: str, span: Span) -> list[Day]:
         """The UTC days that a span touches, as they are now; those of many small files are compacted first."""
         first, last = span.start.date(), (span.end - timedelta(microseconds=1)).date()
@@ -48,20 +78,23 @@ class Reading:
             if first <= day <= last:
                 now = look(self.root, table, day)
                 if len(now.fragments) > MANY and self._may_compact(table, day):
-                    with suppress(OSError):  # a full disk is no reason not to read
-                        compact_day(self.root, table, day, full=False)
+                    with (
+                        suppress(OSError),
+                        _shown(f"compacting {table} {day}") as on_file,
+                    ):  # a full disk hinders no reading
+                        compact_day(self.root, table, day, full=False, on_file=on_file)
                     now = look(self.root, table, day)
                 looks.append(now)
         return looks
 
-    def stored(self, table: str, span: Span) -> pl.LazyFrame:
+    def stored(self, table: str, span: Span, *, kind: Kind | None = None) -> pl.LazyFrame:
         """All rows of the days that a span touches, as they were written: unfolded, with hidden columns."""
-        files = [file for day in self.looks(table, span) for file in day.files]
+        files = [file for day in self.looks(table, span) for file in day.files if kind in (None, file.kind)]
         if table != "executions":  # a file that lies outside the span holds nothing of it
             files = [file for file in files if not _outside(file, span)]
-        return _open(TABLES[table], [file.path for file in files])
+        return self._open(TABLES[table], files)
 
-    def rows(self, table: str, span: Span, *, as_of: datetime) -> pl.LazyFrame:
+    def rows(self, table: str, span: Span, *, as_of: datetime, kind: Kind | None = None) -> pl.LazyFrame:
         """The rows of a span, as users see them and with hidden columns.
 
         Parameters
@@ -72,6 +105,8 @@ class Reading:
             By the rows' own start; of executions, after folding.
         as_of : datetime
             What "now" is, for which running executions still live.
+        kind : str, optional
+            Of which files only, for example ``"archive"``.
 
         Returns
         -------
@@ -85,22 +120,26 @@ class Reading:
         """
         schema = table_named(table)
         if table == "executions":
-            health = self.stored("collector_health", Span(span.start - _FOLD_REACH, max(as_of, span.start)))
-            folded = fold(self.stored(table, _reaching(span)))
+            (_, reaching), (_, alive) = _behind(table, span, as_of)
+            health = self.stored("collector_health", alive)
+            folded = fold(self.stored(table, reaching, kind=kind))
             within = folded.filter(_within(pl.coalesce(*schema.day_of), span))
             return with_state(within, health.select("writer", "timestamp"), as_of=as_of)
-        rows = self.stored(table, span).filter(_within(pl.col(schema.time), span))
+        rows = self.stored(table, span, kind=kind).filter(_within(pl.col(schema.time), span))
         return with_step_id(rows) if table == "steps" else rows
 
     def newest_start(self) -> datetime | None:
         """The newest started_at of any execution; None where there is none."""
         for day in reversed(self.days("executions")):
-            files = [file.path for file in look(self.root, "executions", day).files]
-            starts = _open(TABLES["executions"], files).select(pl.col("started_at").max())
-            newest: datetime | None = starts.collect().item()
+            starts = self.collect(partial(self._starts, day))
+            newest: datetime | None = starts.item()
             if newest is not None:
                 return newest
         return None
+
+    def _starts(self, day: date) -> pl.LazyFrame:
+        files = self.look("executions", day).files
+        return self._open(TABLES["executions"], files).select(pl.col("started_at").max())
 
     def foreign(self, executions: pl.DataFrame, *, writer: str) -> set[str]:
         """The ids of those executions (execution_id, started_at) that another writer has written."""
@@ -128,6 +167,9 @@ class Reading:
                     raise
         raise StoreError(f"the files of {self.root} went away under each of {LOOKS} attempts to read them")
 
+    def _open(self, table: Table, files: Sequence[LiveFile]) -> pl.LazyFrame:
+        return open_files(table, [self.source(file) for file in files])
+
     def _may_compact(self, table: str, day: date) -> bool:
         since = time.monotonic() - self._compacted_at.get((table, day), float("-inf"))
         if not self.compact or since < _COMPACT_EVERY_S or not os.access(self.root, os.W_OK):
@@ -151,13 +193,42 @@ class Reading:
         return found
 
 
-def _open(table: Table, paths: list[Path]) -> pl.LazyFrame:
+@contextmanager
+def _shown(doing: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar for who waits at a terminal; nothing, and nothing loaded, elsewhere."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def open_files(table: Table, sources: list[str], *, storage_options: Mapping[str, str] | None = None) -> pl.LazyFrame:
+    """The rows of some files in the table's present schema, whatever version wrote them."""
     schema = pl.Schema(table.arrow)
-    if not paths:
+    if not sources:
         return pl.LazyFrame(schema=schema)
     return pl.scan_parquet(
-        paths, glob=False, hive_partitioning=False, schema=schema, missing_columns="insert", extra_columns="ignore"
+        sources,
+        glob=False,
+        hive_partitioning=False,
+        schema=schema,
+        missing_columns="insert",
+        extra_columns="ignore",
+        storage_options=dict(storage_options or {}),
     )
+
+
+def _behind(table: str, span: Span, as_of: datetime) -> list[tuple[str, Span]]:
+    """The tables, and of these the spans, that the rows of a span come from."""
+    if table != "executions":
+        return [(table, span)]
+    alive = Span(span.start - _FOLD_REACH, max(as_of, span.start))  # whether one still lives, its collector says later
+    return [(table, _reaching(span)), ("collector_health", alive)]
 
 
 def _within(at: pl.Expr, span: Span) -> pl.Expr:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from rpa_lab.errors import InputError, quote
 from rpa_lab.journal.layout import SETTINGS
-from rpa_lab.period import zone
+from rpa_lab.period import zone_name
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["Settings", "parse_settings", "read_settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +49,29 @@ def read_settings(root: Path) -> Settings:
     """
     path = root / SETTINGS
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        said = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return Settings()
+    return parse_settings(said, place=str(path))
+
+
+def parse_settings(text: bytes, *, place: str) -> Settings:
+    """The settings that a file's bytes say; `place` is how errors name it.
+
+    Raises
+    ------
+    InputError
+        If they can't be understood.
+    """
+    try:
+        said = tomllib.loads(text.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as mistake:
-        raise InputError(f"{path} is no TOML: {mistake}") from mistake
+        raise InputError(f"{place} is no TOML: {mistake}") from mistake
     tz = said.get("tz", "UTC")
     if not isinstance(tz, str):
-        raise InputError(f"{path}: tz is {quote(tz)}, expected an IANA name such as 'Europe/Paris'")
+        raise InputError(f"{place}: tz is {quote(tz)}, expected an IANA name such as 'Europe/Paris'")
     try:
-        zone(tz)
+        zone_name(tz)
     except InputError as mistake:
-        raise InputError(f"{path}: {mistake}") from None
+        raise InputError(f"{place}: {mistake}") from None
     return Settings(tz=tz)

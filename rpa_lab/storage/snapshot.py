@@ -7,12 +7,13 @@ lock exclusively. A file that is gone when it is opened means that somebody comm
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -34,12 +35,14 @@ from rpa_lab.journal.layout import (
     parse_published,
     published_folder,
 )
+from rpa_lab.schema import SCHEMA_VERSION
 from rpa_lab.storage.covers import Covers
 
 __all__ = [
     "LOOKS",
     "Day",
     "Facts",
+    "Kind",
     "LiveFile",
     "days_of",
     "facts_of",
@@ -47,6 +50,8 @@ __all__ = [
     "list_day",
     "locked",
     "look",
+    "newer_schema",
+    "published_days",
     "quarantine",
 ]
 
@@ -76,8 +81,9 @@ class Day:
     """One table's UTC day as it is at one moment.
 
     `head` is its highest generation (0: none yet), `keeps` the older ones that it keeps, `archive` the archive files
-    it names, `covers` the fragments that ever went into it. `head_damaged` means that the highest generation can't be
-    read: then `files` are those of the highest one that can, and nothing may be compacted or removed.
+    it names, `covers` the fragments that ever went into it, `damaged` the names of what is left out. `head_damaged`
+    means that the highest generation can't be read: then `files` are those of the highest one that can, and nothing may
+    be compacted or removed.
     """
 
     table: str
@@ -89,6 +95,7 @@ class Day:
     covers: Covers
     files: tuple[LiveFile, ...] = ()
     warnings: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
     head_damaged: bool = False
 
     @property
@@ -111,7 +118,15 @@ def days_of(root: Path, table: str) -> list[date]:
     -------
     list of date
     """
-    place = root / JOURNAL / table if (root / JOURNAL).is_dir() else root / table
+    return _days_in(root / JOURNAL / table) if (root / JOURNAL).is_dir() else published_days(root, table)
+
+
+def published_days(root: Path, table: str) -> list[date]:
+    """The UTC days that the published table has, in order."""
+    return _days_in(root / table)
+
+
+def _days_in(place: Path) -> list[date]:
     try:
         with os.scandir(place) as entries:
             found = [parse_day(entry.name) for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -162,10 +177,12 @@ def locked(folder: Path, *, exclusive: bool, wait: float) -> Iterator[bool]:
             try:
                 fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
                 held = True
-            except OSError:
+            except BlockingIOError:
                 if time.monotonic() >= until:
                     break
                 time.sleep(0.005)
+            except OSError:
+                break  # no locks here, however long one waits
         yield held
     finally:
         os.close(descriptor)
@@ -257,8 +274,9 @@ def facts_of(path: Path) -> Facts:
 class _Reader:
     """Opens the footers of one day's files, and remembers which are damaged."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, table: str) -> None:
         self._root = root
+        self._table = table
         self._known_bad = _quarantined(root)
         self.damaged: list[str] = []
 
@@ -270,16 +288,26 @@ class _Reader:
         try:
             if kind == "generation":
                 facts_of(path)
-            return LiveFile(path, kind, footer_of(path))
+            footer = footer_of(path)
+            if footer.table != self._table:
+                raise Unreadable(f"{path.name}: it has rows of {footer.table}, not of {self._table}")
+            return LiveFile(path, kind, footer)
         except Unreadable as damage:
             self.damaged.append(path.name)
             with suppress(OSError):  # a reader that may not write can still read the rest
                 quarantine(self._root, path, str(damage))
             return None
+        except OSError as refusal:
+            if refusal.errno != errno.EIO:
+                raise
+            self.damaged.append(
+                path.name
+            )  # left out this time; the next reading may go well, so nothing is written down
+            return None
 
 
 def _assemble(root: Path, table: str, day: date, folder: Path, names: list[str]) -> Day:
-    reader = _Reader(root)
+    reader = _Reader(root, table)
     generations = sorted((number for name in names if (number := parse_generation(name))), reverse=True)
     head, facts, live = 0, Facts((), (), Covers()), list[LiveFile]()
     for number in generations:
@@ -311,17 +339,43 @@ def _assemble(root: Path, table: str, day: date, folder: Path, names: list[str])
         archive=facts.archive,
         covers=facts.covers,
         files=tuple(live),
-        warnings=_damage(day, reader.damaged, len(live) + len(reader.damaged)),
+        warnings=_damage(day, reader.damaged, len(live) + len(reader.damaged)) + newer_schema(day, live),
+        damaged=tuple(reader.damaged),
         head_damaged=bool(generations) and head != generations[0],
     )
 
 
 def _published(root: Path, table: str, day: date) -> Day:
-    folder, reader = published_folder(root, table, day), _Reader(root)
+    folder, reader = published_folder(root, table, day), _Reader(root, table)
     names = [name for name in list_day(folder) if parse_published(table, name)]
-    files = [file for name in sorted(names) if (file := reader.open(folder / name, "published"))]
-    warnings = _damage(day, reader.damaged, len(names))
+    files = list[LiveFile]()
+    for name in sorted(names, reverse=True):  # two stand there while one replaces the other: the newer one counts
+        if not files and (file := reader.open(folder / name, "published")):
+            files.append(file)
+    warnings = _damage(day, reader.damaged, len(names)) + newer_schema(day, files)
     return Day(table=table, day=day, folder=folder, covers=Covers(), files=tuple(files), warnings=warnings)
+
+
+def newer_schema(day: date, files: Iterable[LiveFile]) -> tuple[str, ...]:
+    """What to say of a day's files that a newer version of this package wrote, with columns that this one may not know.
+
+    Parameters
+    ----------
+    day : date
+        Whose files they are.
+    files : iterable of LiveFile
+        Those that count.
+
+    Returns
+    -------
+    tuple of str
+        One sentence, or none.
+    """
+    newer = [file.footer.version for file in files if file.footer.version > SCHEMA_VERSION]
+    if not newer:
+        return ()
+    said = f"{len(newer)} files are of schema version {max(newer)}, read for the columns of version {SCHEMA_VERSION}"
+    return (f"{day}: {said}; upgrade rpa-lab to see the others",)
 
 
 def _damage(day: date, damaged: list[str], total: int) -> tuple[str, ...]:

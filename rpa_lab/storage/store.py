@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
-from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.errors import InputError, StoreError, quote, unknown_name
 from rpa_lab.journal.layout import parse_fragment
-from rpa_lab.period import Period, Span, as_utc, this_minute, zone
+from rpa_lab.period import Period, Span, as_utc, this_minute, zone_name
 from rpa_lab.records import Metrics
 from rpa_lab.schema import TABLES, table_named
 from rpa_lab.storage.reading import Reading
-from rpa_lab.storage.settings import read_settings
+from rpa_lab.storage.remote import RemoteReading, bucket_of, local_path
 from rpa_lab.storage.writing import Writing, Written, count_steps, fit
 
-__all__ = ["PeriodLike", "TimeSeriesStore", "Written"]
+__all__ = ["PeriodLike", "TimeSeriesStore", "Written", "matches"]
 
 _AGGREGATIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "avg": pl.Expr.mean,
@@ -28,6 +29,7 @@ _AGGREGATIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "min": pl.Expr.min,
     "max": pl.Expr.max,
 }
+_NUMBERS = ("duration", "number", "count")
 _RECORDED = ("executions", "steps", "resources", "recoveries")
 
 PeriodLike = str | Period | Span
@@ -39,13 +41,16 @@ class TimeSeriesStore:
     Parameters
     ----------
     storage_path : str or path
-        Its root folder; made with the first write.
+        Its root folder; made with the first write. Or ``s3://bucket/prefix``: a copy that `rpa-lab push` made, to read.
     tz : str, optional
         The zone in which days begin and naive times are read; default: the store's ``rpa_lab.toml``, else UTC.
     as_of : datetime or "latest", optional
         What "now" is for relative periods; default the present. ``"latest"``: just after the newest start.
     compact : bool
         Whether a query that would read more than 64 small files of a day compacts that day first.
+    storage_options : mapping of str to str, optional
+        Of a bucket: aws_access_key_id, aws_secret_access_key, aws_session_token, aws_region, aws_endpoint_url. Default:
+        the environment variables of these names in capitals, or the usual files.
 
     Examples
     --------
@@ -62,22 +67,49 @@ class TimeSeriesStore:
         tz: str | None = None,
         as_of: datetime | str | None = None,
         compact: bool = True,
+        storage_options: Mapping[str, str] | None = None,
     ) -> None:
         if not isinstance(storage_path, str | os.PathLike):
             raise TypeError(f"storage_path is {quote(storage_path)}, expected the folder of the store as str or path")
-        self.storage_path = Path(storage_path).absolute()
-        self.root = self.storage_path
+        folder = local_path(storage_path)
+        self.where = str(folder.absolute()) if folder else os.fspath(storage_path).rstrip("/")
+        self._folder = folder.absolute() if folder else None
+        self._storage_options = storage_options
         if tz is not None:
-            zone(tz)
+            tz = zone_name(tz)
         self._tz = tz
+        if self._folder:
+            self._reading = Reading(self._folder, compact=compact)
+        else:
+            self._reading = RemoteReading(bucket_of(self.where, storage_options=storage_options))
         self._as_of = self._checked_as_of(as_of)
-        self._reading = Reading(self.root, compact=compact)
-        self._writing = Writing(self.root)
+
+    @property
+    def root(self) -> Path:
+        """Its root folder.
+
+        Raises
+        ------
+        StoreError
+            If it is a copy in a bucket, which has none and can't be written.
+        """
+        if self._folder is None:
+            raise StoreError(f"{self.where} is a copy in a bucket, which can only be read; expected a store's folder")
+        return self._folder
+
+    @property
+    def storage_path(self) -> Path:
+        """Its root folder, as it is called in the constructor."""
+        return self.root
+
+    @cached_property
+    def _writing(self) -> Writing:
+        return Writing(self.root)
 
     @property
     def tz(self) -> str:
         """The name of the zone in which days begin and naive times are read."""
-        return self._tz or read_settings(self.root).tz
+        return self._tz or self._reading.settings().tz
 
     @property
     def now(self) -> datetime:
@@ -89,6 +121,12 @@ class TimeSeriesStore:
             return present
         newest = self._reading.newest_start()
         return min(newest + timedelta(microseconds=1), present + timedelta(days=1)) if newest else present
+
+    def seen(self, *, tz: str | None = None, as_of: datetime | str | None = None) -> TimeSeriesStore:
+        """The same store with another zone, and another present, or the default ones."""
+        return TimeSeriesStore(
+            self.where, tz=tz, as_of=as_of, compact=self._reading.compact, storage_options=self._storage_options
+        )
 
     def span(self, period: PeriodLike = "all") -> Span:
         """What a period means here.
@@ -168,6 +206,8 @@ class TimeSeriesStore:
             If there is no such table or column.
         """
         schema = table_named(table)
+        if not isinstance(frame, pl.DataFrame):
+            raise InputError(f"frame is a {type(frame).__module__}.{type(frame).__name__}, expected a Polars DataFrame")
         for name in frame.columns:
             if name not in schema.names:
                 raise unknown_name(f"{table} has no column", name, schema.names)
@@ -177,8 +217,7 @@ class TimeSeriesStore:
             raise InputError(f"writer is {quote(writer)}, expected 'i' and 11 hex digits")
         naive = [name for name, kind in frame.schema.items() if kind == pl.Datetime and kind.time_zone is None]  # type: ignore[attr-defined]
         if naive:
-            local = pl.col(naive).dt.replace_time_zone(self.tz, ambiguous="earliest", non_existent="null")
-            frame = frame.with_columns(local)
+            frame = frame.with_columns(_in_zone(pl.col(naive), self.tz))
         arrow = frame.to_arrow()
         checked = fit(schema, {name: arrow[name] for name in arrow.column_names}, count=frame.height)
         rows, there = self._writing.publish(schema, checked, writer=writer)
@@ -219,12 +258,14 @@ class TimeSeriesStore:
         """
         rows = self._reading.rows(table, self.span(period), as_of=self.now)
         if workflow_id is not None:
+            table_named(table)["workflow_id"]  # says so where the table has none
             rows = rows.filter(pl.col("workflow_id") == workflow_id)
         public = [name for name in rows.collect_schema().names() if not name.startswith("_")]
-        for name in columns or ():
+        wanted = _listed(columns) if columns is not None else public
+        for name in wanted:
             if name not in public:
                 raise unknown_name(f"{table} has no column", name, public)
-        return rows.select(columns or public)
+        return rows.select(wanted)
 
     def read(
         self,
@@ -250,7 +291,7 @@ class TimeSeriesStore:
             everything = self.scan(table, span, workflow_id=workflow_id)
             order = [name for name in (schema.time, schema.key, "execution_id") if name and name in schema.names]
             ordered = everything.sort(*dict.fromkeys(order), maintain_order=True)
-            return ordered if columns is None else ordered.select(columns)
+            return ordered if columns is None else ordered.select(_listed(columns))
 
         if columns is not None:
             self.scan(table, span, columns=columns)  # says at once which column doesn't exist
@@ -291,7 +332,59 @@ class TimeSeriesStore:
         """
         span = self.span(period)
         tables = [table_named(table).name] if table else list(TABLES)
+        self.root  # noqa: B018 - a bucket's files have no paths: that is an error
         return [file.path for name in tables for day in self._reading.looks(name, span) for file in day.files]
+
+    def uris(self, period: PeriodLike = "all", *, table: str | None = None) -> list[str]:
+        """The files whose rows count right now, as any Parquet reader takes them: paths, or ``s3://`` URIs.
+
+        Parameters
+        ----------
+        period : str, Period or Span
+            Of the UTC days that it touches.
+        table : str, optional
+            Default all.
+
+        Returns
+        -------
+        list of str
+        """
+        span = self.span(period)
+        tables = [table_named(table).name] if table else list(TABLES)
+        looks = [day for name in tables for day in self._reading.looks(name, span)]
+        return [self._reading.source(file) for day in looks for file in day.files]
+
+    def fingerprint(self, period: PeriodLike = "all", *, tables: Sequence[str] | None = None) -> str:
+        """The identity of the files whose rows a query of this period reads.
+
+        It is the same as long as these rows are the same; another one means that they may have changed.
+
+        Parameters
+        ----------
+        period : str, Period or Span
+            Which.
+        tables : sequence of str, optional
+            Those that the query reads; default all. Executions bring along the health rows that say whether one that
+            runs still lives, up to now.
+
+        Returns
+        -------
+        str
+            32 hex digits.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such table.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> store = TimeSeriesStore(tempfile.mkdtemp())
+        >>> store.fingerprint("2026-11") == store.fingerprint("2026-11", tables=["steps"])
+        True
+        """
+        return self._reading.fingerprint(TABLES if tables is None else tables, self.span(period), as_of=self.now)
 
     def warnings(
         self, period: PeriodLike = "all", *, tables: Sequence[str] = ("executions", "steps")
@@ -347,7 +440,7 @@ class TimeSeriesStore:
             If a metric type is no table.
         """
         span = self._between(start_time, end_time)
-        types = _RECORDED if metric_types is None else metric_types
+        types = _RECORDED if metric_types is None else _listed(metric_types)
         frames = [self.read(name, span, workflow_id=workflow_id) for name in types]
         parts = [f.select(pl.lit(name).alias("metric_type"), pl.all()) for name, f in zip(types, frames, strict=True)]
         return pl.concat(parts, how="diagonal") if parts else pl.DataFrame(schema={"metric_type": pl.String})
@@ -386,17 +479,21 @@ class TimeSeriesStore:
         UnknownNameError
             If there is no such table, column or aggregation.
         """
+        if not isinstance(metric, str):
+            raise InputError(f"metric is {quote(metric)}, expected 'table.column' or a column of executions")
         table, _, column = metric.rpartition(".")
-        table = table or "executions"
+        table, group_by = table or "executions", _listed(group_by)
         if aggregation not in _AGGREGATIONS:
             raise unknown_name("there is no aggregation", aggregation, _AGGREGATIONS)
+        if aggregation in ("avg", "sum") and table_named(table)[column].kind not in _NUMBERS:
+            raise InputError(f"metric is {quote(metric)}, expected a column of numbers for {aggregation!r}")
         span, filters = self._between(start_time, end_time), filters or {}
         needed = list(dict.fromkeys([column, *group_by, *filters]))
 
         def grouped() -> pl.LazyFrame:
             rows = self.scan(table, span, columns=needed)
             for name, wanted in filters.items():
-                rows = rows.filter(_matches(name, wanted))
+                rows = rows.filter(matches(name, wanted))
             value, n = (
                 _AGGREGATIONS[aggregation](pl.col(column)).alias("value"),
                 pl.col(column).count().cast(pl.Int64).alias("n"),
@@ -405,7 +502,12 @@ class TimeSeriesStore:
                 return rows.select(value, n)
             return rows.group_by(group_by).agg(value, n).sort(*group_by, nulls_last=True)
 
-        return self.collect(grouped)
+        try:
+            return self.collect(grouped).with_columns(pl.col("value").cast(pl.Int64) if aggregation == "count" else [])
+        except (pl.exceptions.PolarsError, TypeError) as mistake:
+            if not filters:
+                raise
+            raise InputError(f"filters are {quote(dict(filters))}, expected values of the columns' types") from mistake
 
     def held_by_others(self, executions: pl.DataFrame, *, writer: str) -> set[str]:
         """Those of some executions that the store holds already, from another writer.
@@ -425,7 +527,7 @@ class TimeSeriesStore:
         return self._reading.foreign(executions, writer=writer)
 
     def __repr__(self) -> str:
-        return f"TimeSeriesStore({str(self.root)!r}, tz={self.tz!r})"
+        return f"TimeSeriesStore({self.where!r}, tz={self.tz!r})"
 
     def _checked_as_of(self, as_of: datetime | str | None) -> datetime | Literal["latest"] | None:
         if as_of is None or as_of == "latest":
@@ -441,7 +543,8 @@ class TimeSeriesStore:
         return Period(as_utc(start, tz=self.tz), as_utc(end, tz=self.tz)).resolve(tz=self.tz)
 
 
-def _matches(name: str, wanted: Any) -> pl.Expr:
+def matches(name: str, wanted: Any) -> pl.Expr:
+    """Whether a column has the value that is wanted, or one of a list of values; None means null."""
     if wanted is None:
         return pl.col(name).is_null()
     many = isinstance(wanted, list | tuple | set | frozenset)
@@ -450,3 +553,16 @@ def _matches(name: str, wanted: Any) -> pl.Expr:
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    """The names as a list; a single one, which is a sequence of letters, is meant whole."""
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _in_zone(naive: pl.Expr, tz: str) -> pl.Expr:
+    """Naive times read in a zone as `as_utc` reads them: of a repeated hour the first, a skipped one goes on."""
+    read = naive.dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null")
+    day = pl.duration(days=1)
+    as_the_day_before = (naive - day).dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null") + day
+    return pl.coalesce(read, as_the_day_before)

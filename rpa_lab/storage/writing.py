@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -35,6 +36,7 @@ class Writing:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._lock = threading.Lock()
         self._writer, self._pid = "", 0
         self._seq: dict[tuple[str, date], int] = {}
 
@@ -74,11 +76,14 @@ class Writing:
         return any(parse_fragment(name) == fragment for name in names) or fragment in look(self.root, table, day).covers
 
     def _next(self, table: str, day: date) -> Fragment:
-        if self._pid != os.getpid():  # new per process, and per fork
-            self._writer, self._pid, self._seq = os.urandom(6).hex(), os.getpid(), {}
-        seq = self._seq.get((table, day), 0)
-        self._seq[table, day] = seq + 1
-        return Fragment(self._writer, seq)
+        if self._pid != os.getpid():  # new per process, and per fork (where another thread may hold the lock for ever)
+            self._lock = threading.Lock()
+        with self._lock:
+            if self._pid != os.getpid():
+                self._writer, self._pid, self._seq = os.urandom(6).hex(), os.getpid(), {}
+            seq = self._seq.get((table, day), 0)
+            self._seq[table, day] = seq + 1
+            return Fragment(self._writer, seq)
 
 
 def fit(table: Table, columns: Mapping[str, Any], *, count: int) -> Checked:

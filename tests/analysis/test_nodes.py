@@ -35,6 +35,22 @@ def test_six_steps_by_hand() -> None:
     assert rows[1]["action_type"] == "fill"
 
 
+def test_steps_side_by_side_take_no_more_than_all_of_the_time() -> None:
+    steps = pl.DataFrame(
+        {
+            "execution_id": ["e"] * 6,
+            "node_id": ["all", *["all > one"] * 5],
+            "action_type": ["wait"] * 6,
+            "status": ["completed"] * 6,
+            "duration_ms": [100.0] * 6,
+        }
+    )
+    rows = {row["node_id"]: row for row in time_by_node(steps.lazy()).collect().rows(named=True)}
+
+    assert (rows["all"]["self_duration_ms"], rows["all"]["share"], rows["all"]["overlaps"]) == (0.0, 0.0, 1)
+    assert rows["all > one"]["share"] == 1.0
+
+
 def test_children_whose_parent_was_never_recorded_take_nothing_from_others() -> None:
     orphan = SIX.filter(~((pl.col("execution_id") == "a") & (pl.col("node_id") == "form")))
     rows = {row["node_id"]: row for row in time_by_node(orphan.lazy()).collect().rows(named=True)}
@@ -63,12 +79,13 @@ def test_self_time_is_own_time_less_that_of_direct_children(steps: pl.DataFrame)
     known = steps.filter(pl.col("status") != "skipped", pl.col("duration_ms").is_not_null())
     expected: dict[str, float] = {}
     for (_, node), value in oracles.self_time_by_node(known.to_dicts()).items():
-        expected[node] = expected.get(node, 0.0) + (value or 0.0)
+        expected[node] = expected.get(node, 0.0) + max(value or 0.0, 0.0)
     got = time_by_node(known.lazy()).collect()
 
     assert dict(got.select("node_id", "self_duration_ms").iter_rows()) == pytest.approx(expected, rel=1e-9, abs=1e-6)
     if got["self_duration_ms"].sum() > 0:
         assert got["share"].sum() == pytest.approx(1.0)
+        assert got["share"].is_between(0, 1 + 1e-9).all()
 
 
 @given(

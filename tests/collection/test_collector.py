@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -266,3 +267,160 @@ def test_recording_and_flushing_never_loads_polars_nor_an_import_pyarrow(root: P
     )
 
     assert done.stdout.split() == ["False", "True", "False"], done.stderr
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn", "forkserver"])
+def test_a_process_of_multiprocessing_writes_what_is_left(root: Path, tmp_path: Path, start_method: str) -> None:
+    (tmp_path / "bot.py").write_text(
+        textwrap.dedent(
+            """
+            import multiprocessing, sys
+            from concurrent.futures import ProcessPoolExecutor
+            from rpa_lab import MetricsCollector
+
+            def work(root, number):
+                collector = MetricsCollector(root, flush_interval_sec=3600)
+                with collector.execution("w", execution_id=f"own {number}"):
+                    pass
+
+            def inherited(number):
+                with COLLECTOR.execution("w", execution_id=f"inherited {number}"):
+                    pass
+
+            if __name__ == "__main__":
+                context = multiprocessing.get_context(sys.argv[2])
+                COLLECTOR = MetricsCollector(sys.argv[1], flush_interval_sec=3600)
+                jobs = [context.Process(target=work, args=(sys.argv[1], n)) for n in range(2)]
+                if sys.argv[2] == "fork":
+                    jobs += [context.Process(target=inherited, args=(n,)) for n in range(2)]
+                for job in jobs:
+                    job.start()
+                for job in jobs:
+                    job.join()
+                with ProcessPoolExecutor(1, mp_context=context) as pool:
+                    pool.submit(work, sys.argv[1], "pool").result()
+            """
+        )
+    )
+    command = [sys.executable, str(tmp_path / "bot.py"), str(root), start_method]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 0, done.stderr
+    expected = {"own 0", "own 1", "own pool"} | ({"inherited 0", "inherited 1"} if start_method == "fork" else set())
+    runs = TimeSeriesStore(root).read("executions")
+    assert set(runs["execution_id"]) == expected
+    assert set(runs["status"]) == {"completed"}
+
+
+@pytest.mark.parametrize(
+    "call", ["collector.flush()", "collector.record_execution_start('h', 'w')", "collector.close()"]
+)
+def test_a_signal_handler_may_record_flush_and_close(root: Path, call: str) -> None:
+    """Many signals while the main thread records and flushes: nothing hangs, nothing is lost uncounted."""
+    done = _run(
+        f"""
+        import os, signal, sys, threading, time
+        from rpa_lab import MetricsCollector
+        collector = MetricsCollector(sys.argv[1], buffer_size=50, flush_interval_sec=0.01)
+        signal.signal(signal.SIGALRM, lambda *_: {call})
+        signal.setitimer(signal.ITIMER_REAL, 0.03, 0.03)
+        until = time.monotonic() + 1.5
+        n = 0
+        while time.monotonic() < until:
+            collector.record_execution_start(str(n), "w")
+            n += 1
+            if n % 100 == 0:
+                collector.flush()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        collector.close()
+        stats = collector.stats()
+        assert stats["recorded"] == stats["written"] + stats["dropped"], stats
+        print("done")
+        """,
+        root,
+    )
+
+    assert done.stdout.strip() == "done", done.stderr
+
+
+@pytest.mark.parametrize("wrong", [("ValueError",), "ValueError", 5, (ValueError, 5)])
+def test_business_exceptions_are_exception_types(root: Path, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"business_exceptions has .*expected exception types"):
+        MetricsCollector(root, business_exceptions=wrong)
+    assert MetricsCollector(root, business_exceptions=ValueError).business_exceptions == (ValueError,)
+
+
+@pytest.mark.parametrize("context", [{(1, 2): 3}, "hello", {"x": float("nan")}, {"deep": [{1: {2}}]}, 5])
+def test_a_context_that_is_no_json_takes_nothing_along(root: Path, context: Any) -> None:
+    collector = MetricsCollector(root)
+    collector.record_execution_start("e", "w", context=context)
+    collector.record_execution_complete("e", "completed", context=context)
+    assert collector.close()
+
+    row = TimeSeriesStore(root).read("executions").row(0, named=True)
+    assert (row["status"], row["workflow_id"]) == ("completed", "w")
+    assert row["started_at"] is not None
+    assert json.loads(row["context"], parse_constant=pytest.fail) == json.loads(row["end_context"])
+
+
+@pytest.mark.parametrize("status", [None, "running", "started", 5, "blue"])
+def test_what_is_no_end_is_a_failure(root: Path, status: Any) -> None:
+    collector = MetricsCollector(root)
+    collector.record_execution_start("e", "w")
+    collector.record_execution_complete("e", status)
+    assert collector.close()
+
+    assert TimeSeriesStore(root).read("executions")["status"].to_list() == ["failed"]
+    assert collector.stats()["corrected"] == 1
+
+
+def test_long_names_count_against_the_bound_too(root: Path) -> None:
+    collector = MetricsCollector(root, max_bytes=2_000_000, flush_interval_sec=3600)
+    for _ in range(10):
+        collector.record_step(execution_id="e", node_id="n" * 1_000_000, action_type="click", workflow_id="w")
+
+    assert collector.stats()["dropped_queue_full"] == 9
+    assert collector.close()
+
+
+def test_numbers_of_numpy_and_times_as_text_are_understood(root: Path) -> None:
+    import numpy as np
+
+    collector = MetricsCollector(root)
+    collector.record_execution_start("e", "w")
+    collector.record_step(execution_id="e", node_id="n", action_type="a", duration_ms=np.int64(5000))  # type: ignore[arg-type]
+    text: Any = "2026-11-03T10:00:00Z"
+    collector.record_step(execution_id="e", node_id="n", action_type="a", started_at=text, duration_ms=1.0)
+    assert collector.close()
+
+    first, second = TimeSeriesStore(root).read("steps").sort("step_index").to_dicts()
+    assert (first["completed_at"] - first["started_at"]).total_seconds() == 5.0
+    assert second["started_at"] == datetime(2026, 11, 3, 10, tzinfo=UTC)
+
+
+def test_step_indices_never_repeat(root: Path) -> None:
+    collector = MetricsCollector(root)
+    collector.record_execution_start("e", "w")
+    collector.record_step(execution_id="e", node_id="a", action_type="a", step_index=1)
+    collector.record_step(execution_id="e", node_id="b", action_type="a")
+    collector.record_step(execution_id="e", node_id=None, action_type="a")
+    collector.record_execution_start("e", "w")  # the same run said to start again
+    collector.record_step(execution_id="e", node_id="c", action_type="a")
+    collector.record_execution_complete("e", "completed")
+    assert collector.close()
+
+    store = TimeSeriesStore(root)
+    assert sorted(store.read("steps")["step_id"]) == ["e:1", "e:2", "e:3"]
+    assert store.read("executions")["steps_total"].to_list() == [3]
+
+
+def test_what_is_remembered_of_ended_runs_is_bounded(root: Path) -> None:
+    collector = MetricsCollector(root, max_bytes=10**9)
+    for n in range(300):
+        collector.record_execution_start(str(n), "w", context={"blob": "x" * 100_000})
+        collector.record_execution_complete(str(n), "completed")
+    assert collector.flush()
+
+    assert collector._flusher._ended._characters <= 8_000_000
+    assert TimeSeriesStore(root).read("executions").height == 300
+    assert collector.close()

@@ -182,3 +182,32 @@ def test_asyncio_is_not_imported_for_a_bot_that_has_none() -> None:
 
     code = "import sys, rpa_lab.collection.collector; print('asyncio' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
+def test_a_block_that_is_entered_again_is_another_run(collector: MetricsCollector) -> None:
+    again = collector.execution("w")
+    for _ in range(3):
+        with again as run, run.step("s"):
+            run.context["seen"] = True
+
+    assert len({row["execution_id"] for row in runs(collector)}) == 3
+    assert len({row["step_id"] for row in steps(collector)}) == 3
+
+
+def test_a_decorated_generator_is_open_until_it_ends(collector: MetricsCollector) -> None:
+    @collector.execution("generator")
+    def job() -> Generator[int, None, str]:
+        with collector.step("inside"):
+            yield 1
+        yield 2
+        return "result"
+
+    assert list(job()) == [1, 2]
+    assert [row["node_id"] for row in steps(collector)] == ["inside"]
+    assert runs(collector)[0]["steps_total"] == 1
+
+    async def endless() -> Any:
+        yield 1
+
+    with pytest.raises(TypeError, match="asynchronous generator"):
+        collector.execution("w")(endless)

@@ -83,7 +83,7 @@ def test_secrets_are_out_of_every_kind_of_text() -> None:
     row, _ = _check(
         error_details="password=hunter2",
         target_element="https://u:hunter2@x",
-        node_id="token: hunter2",
+        node_id="get?token=hunter2",
         application="pwd=hunter2",
     )
 
@@ -108,6 +108,13 @@ def test_context_that_is_too_long_is_still_json() -> None:
 
     assert set(json.loads(checked.rows["context"][0].as_py())) == {"_cut"}
     assert checked.corrected == 1
+
+
+def test_context_that_is_too_long_has_no_secrets_either() -> None:
+    said = {"userPassword": "hunter2", "blob": "x" * 30_000}
+    columns = {"execution_id": ["e"], "started_at": [AT], "status": ["running"], "context": [said]}
+
+    assert "hunter2" not in check(TABLES["executions"], columns, 1).rows["context"][0].as_py()
 
 
 def test_a_row_that_lacks_what_is_required_is_left_out_and_named() -> None:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from rpa_lab.journal.redact import redact, redact_json, redact_json_text
+from rpa_lab.journal.redact import redact, redact_json, redact_json_text, redact_name
 
 SECRET = "hunter2SECRET0"
 
@@ -30,6 +30,10 @@ SECRET = "hunter2SECRET0"
         f"client_secret={SECRET}",
         f"AccountKey={SECRET}==;EndpointSuffix=x",
         f"X-Api-Key: {SECRET}",
+        f"userPassword={SECRET}",
+        '{"clientSecret": "' + SECRET + '"}',
+        "Authorization: Bearer abcdefSECRET" + SECRET,
+        "Proxy-Authorization: " + SECRET,
     ],
 )
 def test_a_secret_is_out(text: str) -> None:
@@ -46,10 +50,21 @@ def test_a_secret_is_out(text: str) -> None:
         "https://erp.example/orders?page=2",
         "monkey=3",
         "Basic facts about the order",
+        "Basic Validation",
+        "Digest messages",
+        "the bearer presented it",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "name", ["Suite.Auth: login page", "Basic Validation", "Cookie: banner", "reset password: bot"]
+)
+def test_names_stay_what_they_are(name: str) -> None:
+    assert redact_name(name) == name
+    assert SECRET not in redact_name(f"open https://bot:{SECRET}@x/?token={SECRET}")
 
 
 def test_redacting_twice_is_redacting_once() -> None:

@@ -37,3 +37,10 @@ def test_a_damaged_format_is_named(root: Path, text: str) -> None:
 
     with pytest.raises(StoreError, match=r"_store\.json is damaged"):
         check_format(root)
+
+
+def test_a_copy_of_published_tables_is_not_written_to(root: Path) -> None:
+    (root / "executions" / "day=2026-11-03").mkdir(parents=True)
+
+    with pytest.raises(StoreError, match="is a copy: it has the published table 'executions' and no _journal"):
+        open_root(root)

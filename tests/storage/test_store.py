@@ -406,3 +406,66 @@ def test_a_store_that_is_no_path_is_said() -> None:
     with pytest.raises(InputError, match="tz 'Mars' is no time zone"):
         TimeSeriesStore(tz="Mars")
     assert date(2026, 11, 3) == DAY
+
+
+def test_threads_never_get_the_same_name_for_two_fragments(root: Path) -> None:
+    import sys
+    import threading
+
+    from rpa_lab.storage.writing import Writing
+
+    writing, names = Writing(root), list[Any]()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [
+            threading.Thread(target=lambda: names.extend([writing._next("steps", DAY) for _ in range(5_000)]))
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert len(set(names)) == len(names) == 20_000
+
+
+@pytest.mark.parametrize("tz", ["UTC+05:30", "localtime"])
+def test_a_zone_that_frames_cannot_be_shown_in_is_refused_at_once(tz: str) -> None:
+    with pytest.raises(InputError, match="IANA name"):
+        TimeSeriesStore(tz=tz)
+
+
+def test_mistakes_in_what_is_asked_are_said_with_field_and_value(root: Path) -> None:
+    store, span = TimeSeriesStore(root), (AT, AT + HOUR)
+    store.write_metrics([execution("a"), step("a")])
+
+    assert store.query_range("2026-11-03", "2026-11-04")["execution_id"].to_list() == ["a", "a"]  # type: ignore[arg-type]
+    assert store.read("executions", columns="status").columns == ["status"]
+    assert store.query_range(*span, metric_types="steps").height == 1
+    assert store.aggregate("steps.duration_ms", "count", "node_id", *span).rows() == [("n", 1, 1)]
+    asked: list[tuple[Callable[[], object], str]] = [
+        (lambda: TimeSeriesStore(root, as_of=5), "time 5 can't be understood"),  # type: ignore[arg-type]
+        (lambda: store.aggregate("status", "avg", [], *span), "expected a column of numbers for 'avg'"),
+        (lambda: store.aggregate(None, "avg", [], *span), "metric is None, expected"),  # type: ignore[arg-type]
+        (lambda: store.aggregate("duration_ms", "avg", [], *span, {"status": 5}), "filters are"),
+        (lambda: store.write_frame("steps", {"a": 1}), "expected a Polars DataFrame"),  # type: ignore[arg-type]
+    ]
+    for ask, sentence in asked:
+        with pytest.raises(InputError, match=sentence):
+            ask()
+    with pytest.raises(UnknownNameError, match="collector_health has no column 'workflow_id'"):
+        store.query_range(*span, "w", ["collector_health"])
+
+
+def test_a_naive_time_that_the_clock_skips_is_read_as_everywhere_else(root: Path) -> None:
+    from rpa_lab.period import as_utc
+
+    skipped = datetime(2026, 3, 29, 2, 30)  # noqa: DTZ001 - meant naive
+    for tz in ("Europe/Berlin", "Australia/Lord_Howe"):
+        store = TimeSeriesStore(root / tz.replace("/", "-"), tz=tz)
+        at = skipped if tz == "Europe/Berlin" else datetime(2026, 10, 4, 2, 15)  # noqa: DTZ001
+        store.write_frame("executions", frame("a").with_columns(started_at=pl.lit(at)))
+        assert store.read("executions")["started_at"].item() == as_utc(at, tz=tz)
