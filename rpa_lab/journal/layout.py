@@ -24,6 +24,7 @@ __all__ = [
     "QUARANTINE",
     "ROLLUP",
     "SETTINGS",
+    "STAGING",
     "STORE",
     "Fragment",
     "archive_folder",
@@ -47,6 +48,7 @@ __all__ = [
 
 JOURNAL: Final = "_journal"
 ARCHIVE: Final = "_archive"
+STAGING: Final = "_publish"
 ROLLUP: Final = "_rollup"
 STORE: Final = "_store.json"
 SETTINGS: Final = "rpa_lab.toml"

@@ -7,10 +7,6 @@ day.
 
 from __future__ import annotations
 
-import errno
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,26 +17,23 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from rpa_lab.errors import StoreError
-from rpa_lab.journal.fragment import Unreadable, check_seal, fsync_folder, make_folder, read_sealed
+from rpa_lab.journal.fragment import Unreadable, check_seal, read_sealed
 from rpa_lab.journal.layout import (
     generation_name,
     parse_fragment,
     parse_generation,
-    parse_published,
     published_folder,
     published_name,
 )
 from rpa_lab.schema import SCHEMA_VERSION, TABLES, Table, table_named
 from rpa_lab.storage.commit import Content, commit, remove_dead
 from rpa_lab.storage.fold import fold
+from rpa_lab.storage.publication import published_versions, put_in_place
 from rpa_lab.storage.rollup import keep_rollup, sweep_rollups
 from rpa_lab.storage.snapshot import (
     Day,
     LiveFile,
     days_of,
-    footer_of,
-    locked,
     look,
     published_days,
     quarantine,
@@ -59,7 +52,6 @@ __all__ = [
     "publish",
     "read_files",
     "sorted_rows",
-    "unpublish",
 ]
 
 GRACE_S: Final = 600.0
@@ -231,7 +223,7 @@ def publish(root: Path, table: str, day: date) -> bool:
     folder = published_folder(root, table, day)
     if not (folder / published_name(table, now.head)).exists() and not _one_schema(root, table, day):
         return False
-    return _publish(root, table, day)
+    return put_in_place(root, table, day)
 
 
 def _one_schema(root: Path, table: str, day: date) -> bool:
@@ -243,77 +235,14 @@ def _one_schema(root: Path, table: str, day: date) -> bool:
     if known in _agreeing:
         return True
     for other in published_days(root, table):
-        versions = _published_versions(root, table, other) if other != day else set()
+        versions = published_versions(root, table, other) if other != day else set()
         if any(version > SCHEMA_VERSION for version in versions):
             return False
         if any(version < SCHEMA_VERSION for version in versions):
             _merge(root, table, other, full=True)
-            _publish(root, table, other)
+            put_in_place(root, table, other)
     _agreeing.add(known)
     return True
-
-
-def _publish(root: Path, table: str, day: date) -> bool:
-    folder = published_folder(root, table, day)
-    make_folder(folder)
-    with locked(folder, exclusive=True, wait=30.0) as held:
-        if not held:
-            return False
-        now = look(root, table, day)  # only the highest generation is published, so that an older one never comes back
-        if now.keeps or now.head_damaged or any(file.footer.version > SCHEMA_VERSION for file in now.files):
-            return False
-        source, name = now.folder / generation_name(now.head), published_name(table, now.head)
-        rows = footer_of(source).rows
-        if rows:
-            _put(source, folder, name, table)
-        for other in _published_names(folder, table):
-            if other != name or not rows:
-                (folder / other).unlink()
-        for temp in folder.glob(".tmp-p-*"):  # of who died here: the lock is ours
-            temp.unlink()
-        fsync_folder(folder)
-    return bool(rows)
-
-
-def unpublish(root: Path, table: str, day: date, *, below: int) -> None:
-    """Take away the published files of a day that an archived or deleted one left behind.
-
-    Parameters
-    ----------
-    root : Path
-        The store.
-    table, day
-        Which day.
-    below : int
-        The generation that ended them: files of later ones hold late rows only, and stay.
-
-    Raises
-    ------
-    StoreError
-        If somebody publishes this day for longer than 30 s.
-    """
-    folder = published_folder(root, table, day)
-    if not folder.is_dir():
-        return
-    with locked(folder, exclusive=True, wait=30.0) as held:
-        if not held:
-            raise StoreError(
-                f"{folder} is locked for 30 s already, and its published file still has rows that are gone"
-            )
-        old = [name for name in _published_names(folder, table) if (parse_published(table, name) or 0) < below]
-        for name in old:
-            (folder / name).unlink()
-        if old:
-            fsync_folder(folder)
-
-
-def _published_versions(root: Path, table: str, day: date) -> set[int]:
-    """The schema versions of a day's published file."""
-    folder, versions = published_folder(root, table, day), set[int]()
-    for name in _published_names(folder, table):
-        with suppress(FileNotFoundError, Unreadable):  # just being replaced, or damaged
-            versions.add(footer_of(folder / name).version)
-    return versions
 
 
 def sorted_rows(table: Table, rows: pa.Table) -> pa.Table:
@@ -406,31 +335,3 @@ def head_is_sound(root: Path, now: Day) -> bool:
         quarantine(root, path, str(damage))
         return False
     return True
-
-
-def _put(source: Path, folder: Path, name: str, table: str) -> None:
-    """Give the published file its new content and name so that a listing always finds one."""
-    standing = _published_names(folder, table)
-    if standing == [name]:
-        return
-    old = folder / (standing[-1] if standing else name)
-    if not (old.exists() and old.samefile(source)):  # renaming one link of a file over another does nothing
-        temp = folder / f".tmp-p-{secrets.token_hex(6)}"
-        try:
-            os.link(source, temp)
-        except OSError as refusal:
-            if refusal.errno not in (errno.EPERM, errno.EMLINK, errno.EXDEV):
-                raise
-            shutil.copyfile(source, temp)  # another account's file may not be linked
-            _fsync_file(temp)
-        temp.replace(old)
-    old.rename(folder / name)
-
-
-def _published_names(folder: Path, table: str) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if parse_published(table, path.name) is not None)
-
-
-def _fsync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

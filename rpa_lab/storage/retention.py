@@ -34,7 +34,8 @@ from rpa_lab.journal.root import check_format
 from rpa_lab.result import Result
 from rpa_lab.schema import SCHEMA_VERSION, TABLES, table_named
 from rpa_lab.storage.commit import Content, commit
-from rpa_lab.storage.compaction import GRACE_S, clean_day, head_is_sound, read_files, sorted_rows, unpublish
+from rpa_lab.storage.compaction import GRACE_S, clean_day, head_is_sound, read_files, sorted_rows
+from rpa_lab.storage.publication import unpublish
 from rpa_lab.storage.snapshot import LOOKS, Day, LiveFile, days_of, look
 
 __all__ = ["Ended", "Retained", "Then", "archive_day", "delete_day", "refuse_copy", "retain"]

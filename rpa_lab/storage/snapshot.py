@@ -7,7 +7,6 @@ lock exclusively. A file that is gone when it is opened means that somebody comm
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -296,13 +295,6 @@ class _Reader:
             self.damaged.append(path.name)
             with suppress(OSError):  # a reader that may not write can still read the rest
                 quarantine(self._root, path, str(damage))
-            return None
-        except OSError as refusal:
-            if refusal.errno != errno.EIO:
-                raise
-            self.damaged.append(
-                path.name
-            )  # left out this time; the next reading may go well, so nothing is written down
             return None
 
 

@@ -123,7 +123,7 @@ def sound(
     recovered, rest = tree(root), [] if deletes else read
     assert read_ids(root) == rest, "recovery changed what is read"
     assert published_ids(root) == (rest if published else []), "the published file is the day as it is live"
-    left_over = [name for name in recovered if ".tmp-c-" in name or ".tmp-p-" in name]
+    left_over = [name for name in recovered if ".tmp-c-" in name or "_publish" in name]
     assert not left_over, f"{left_over} left over"
     recover(root)
     assert tree(root) == recovered, "a second recovery changed files"

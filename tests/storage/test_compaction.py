@@ -58,12 +58,32 @@ def test_an_unfinished_publication_is_finished_by_the_next(root: Path) -> None:
     put(root, ["e1", "e2", "e3", "e4"], seq=1)  # so many that the first is merged with them
     compact_day(root, "executions", DAY, full=False, grace_s=0)
     head = day_folder(root, "executions", DAY) / generation_name(2)
-    (folder / "executions-00000001.parquet").unlink()
-    os.link(head, folder / "executions-00000001.parquet")  # died between replacing and renaming
-    os.link(head, folder / ".tmp-p-0123456789ab")  # and another one before replacing
+    staging = root / "_publish" / "executions" / folder.name
+    staging.mkdir(parents=True)
+    os.link(head, staging / "executions-00000002.parquet")  # died before the folders changed places
 
     assert publish(root, "executions", DAY)
     assert [path.name for path in _published(root)] == ["executions-00000002.parquet"]
+    assert not staging.exists()
+
+
+def test_where_folders_cannot_change_places_files_do(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rpa_lab.storage.publication._exchange", lambda one, other: False)
+    for n in range(3):
+        put(root, [f"e{n}"], seq=n)
+        compact_day(root, "executions", DAY, grace_s=0)
+        assert [path.name for path in _published(root)] == [f"executions-{n + 1:08d}.parquet"]
+        assert pl.read_parquet(_published(root)[0]).height == n + 1
+
+
+def test_a_published_name_never_means_other_bytes(root: Path) -> None:
+    seen: dict[str, int] = {}
+    for n in range(5):
+        put(root, [f"e{n}"], seq=n)
+        compact_day(root, "executions", DAY, grace_s=0)
+        for path in _published(root):
+            assert seen.setdefault(path.name, path.stat().st_ino) == path.stat().st_ino
+    assert len(seen) == 5
 
 
 def test_a_file_that_may_not_be_linked_is_copied(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +91,7 @@ def test_a_file_that_may_not_be_linked_is_copied(root: Path, monkeypatch: pytest
     real = os.link
 
     def link(source: Any, target: Any, **more: Any) -> None:
-        if ".tmp-p-" in str(target):
+        if "_publish" in str(target):
             raise PermissionError(1, "Operation not permitted")
         real(source, target, **more)
 

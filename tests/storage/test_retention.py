@@ -16,7 +16,8 @@ from rpa_lab.journal.layout import Fragment, archive_folder, day_folder, generat
 from rpa_lab.schema import TABLES
 from rpa_lab.storage import retention
 from rpa_lab.storage.commit import commit
-from rpa_lab.storage.compaction import compact, compact_day, publish, unpublish
+from rpa_lab.storage.compaction import compact, compact_day, publish
+from rpa_lab.storage.publication import unpublish
 from rpa_lab.storage.retention import archive_day, delete_day, retain
 from rpa_lab.storage.snapshot import look
 from tests.storage.days import DAY, WRITER, fragment_bytes, put, read_ids
@@ -159,7 +160,7 @@ def test_a_publication_that_cannot_be_reached_is_said(root: Path, monkeypatch: p
 
     put(root, ["a"], seq=0)
     compact_day(root, "executions", DAY, grace_s=600)
-    descriptor = os.open(published_folder(root, "executions", DAY), os.O_RDONLY)
+    descriptor = os.open(published_folder(root, "executions", DAY).parent, os.O_RDONLY)
     real = fcntl.flock
     try:
         real(descriptor, fcntl.LOCK_EX)
