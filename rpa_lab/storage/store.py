@@ -233,7 +233,7 @@ class TimeSeriesStore:
     ) -> pl.LazyFrame:
         """A table's rows as a lazy frame; nothing but names and footers is read yet.
 
-        It stays valid for ten minutes; after that files may have been compacted away, and its error says to call again.
+        It stays valid for ten minutes; after that files may have been compacted away (FileNotFoundError): call again.
 
         Parameters
         ----------
