@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,12 +58,16 @@ def compact(
             grace_s=grace,
             on_day=lambda day, n, of: bar.update(task, completed=n, total=of, description=f"{day.table} {day.day}"),
         )
-    if as_json:
-        print(json.dumps([_plain(day) for day in days]))
-        return
     merged, removed = sum(day.merged for day in days), sum(day.removed for day in days)
     published = sum(day.published for day in days)
-    print(f"{merged:,} files merged, {published:,} days of tables published, {removed:,} replaced files removed")
+    if as_json:
+        print(json.dumps([_plain(day) for day in days]))
+    else:
+        print(f"{merged:,} files merged, {published:,} days of tables published, {removed:,} replaced files removed")
+    refused = tuple(f"{day.table} {day.day} stays as it is: {day.refused}" for day in days if day.refused)
+    _note(refused, quiet=as_json)
+    if refused:
+        raise typer.Exit(1)
 
 
 @commands.command()
@@ -97,11 +102,14 @@ def archive(
         raise typer.BadParameter("say one of --before 2026-08 and --older-than 90d")
     now = datetime.now(UTC)
     if before is not None:
+        if not re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", before):
+            raise typer.BadParameter(f"--before is {before!r}, expected a month or day such as 2026-08")
         days = (now.date() - Period(before).resolve(as_of=now).start.date()).days
     else:
         days = _days(older_than or "", option="--older-than")
     if days < 1:
-        raise typer.BadParameter(f"--before is {before!r}, expected a month or day that began before today")
+        said = f"--before is {before!r}" if before is not None else f"--older-than is {older_than!r}"
+        raise typer.BadParameter(f"{said}, expected what began or passed before today")
     policy = dict.fromkeys([table_named(table).name] if table else _RECORDED, days)
     done = retain(_folder(store), policy, then="archive", dry_run=dry_run, as_of=now, grace_s=grace)
     _say_retained(done, as_json=as_json)
@@ -135,6 +143,8 @@ def retain(
     policy = {}
     for entry in table:
         name, _, days = entry.partition("=")
+        if name in policy:
+            raise typer.BadParameter(f"--table {entry}: {name!r} is named twice; expected one period for each table")
         policy[name] = _days(days, option=f"--table {entry}")
     done = retention.retain(
         _folder(store), policy, then="delete" if then == "delete" else "archive", dry_run=dry_run, grace_s=grace
@@ -155,7 +165,7 @@ def verify(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     from rpa_lab.storage.verify import verify as verify_store
 
     with _by_day("verifying") as on_day:
-        found = verify_store(_folder(store), on_day=on_day)
+        found = verify_store(_folder(store, copy=True), on_day=on_day)
     if as_json:
         print(json.dumps({**found.to_dict(), "ok": found.ok}, ensure_ascii=False))
     else:
@@ -207,7 +217,10 @@ def days(store: Store = DEFAULT_STORE, table: Table = None, as_json: Json = Fals
     if as_json:
         print(json.dumps(plain(listed)))
     else:
-        show(listed, title=f"Days of {store} (UTC)", most=1000)
+        words = (
+            pl.when("archived").then(pl.lit("archived")).when("published").then(pl.lit("yes")).otherwise(pl.lit("no"))
+        )
+        show(listed.with_columns(published=words).drop("archived"), title=f"Days of {store} (UTC)", most=1000)
 
 
 @commands.command()
@@ -224,8 +237,12 @@ def files(
     """
     from rpa_lab.storage.store import TimeSeriesStore
 
-    found = TimeSeriesStore(store, compact=False).uris(period, table=table)
-    print(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(found))
+    where = store if "://" in store else _folder(store, copy=True)
+    found = TimeSeriesStore(where, compact=False).uris(period, table=table)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+    for uri in () if as_json else found:
+        print(uri)
 
 
 @commands.command()
@@ -306,6 +323,8 @@ def _say_retained(done: Any, *, as_json: bool) -> None:
     else:
         verb = {"archive": "archived", "delete": "deleted"}[done.then]
         print(f"{done.rows:,} rows of {done.days:,} days {'would be ' if done.dry_run else ''}{verb}")
+        if done.then == "delete" and done.rows and not done.dry_run:
+            print("No query finds them any more; their files go with the first run after the grace (--grace 0: now).")
     _note(done.warnings, quiet=as_json)
     if done.warnings:
         raise typer.Exit(1)
@@ -324,10 +343,13 @@ def _plain(day: Any) -> dict[str, Any]:
         "merged": day.merged,
         "published": day.published,
         "removed": day.removed,
+        "refused": day.refused,
     }
 
 
 def _day_line(day: Any, *, as_json: bool) -> str:
     if as_json:
         return json.dumps(_plain(day))
+    if day.refused:
+        return f"{day.table} {day.day}: stays as it is: {day.refused}"
     return f"{day.table} {day.day}: {day.merged} files merged" + (", published" if day.published else "")

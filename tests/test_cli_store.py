@@ -53,7 +53,7 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
 
 def test_the_days_are_a_batch_jobs_watermark(store: Path) -> None:
     first = {"table": "executions", "day": _day(200), "closed": True, "rows": 1, "generation": 0, "fragments": 1}
-    assert _json("days", "--store", store)[0] == first | {"published": False}
+    assert _json("days", "--store", store)[0] == first | {"published": False, "archived": False}
     _run("compact", "--store", store)
     listed = _json("days", "--store", store, "--table", "steps")
     assert [(row["day"], row["published"], row["generation"]) for row in listed] == [
@@ -143,7 +143,10 @@ def test_a_batch_script_never_sees_a_deleted_row_after_retain(store: Path) -> No
         (["push", "elsewhere"], "holds no store"),
         (["archive"], "say one of --before 2026-08 and --older-than 90d"),
         (["archive", "--older-than", "soon"], "'soon' is no number of days"),
-        (["archive", "--before", "2199-01"], "expected a month or day that began before today"),
+        (["archive", "--before", "all"], "expected a month or day such as 2026-08"),
+        (["archive", "--older-than", "0"], "--older-than is '0', expected what began or passed"),
+        (["retain", "-t", "steps=9", "-t", "steps=4", "--then", "delete"], "'steps' is named twice"),
+        (["archive", "--before", "2199-01"], "expected what began or passed before today"),
         (["retain"], "say which tables"),
         (["retain", "--table", "steps"], "is no number of days"),
         (["retain", "--table", "steps=9", "--then", "burn"], "expected archive or delete"),

@@ -52,6 +52,7 @@ __all__ = [
     "publish",
     "read_files",
     "sorted_rows",
+    "try_day",
 ]
 
 GRACE_S: Final = 600.0
@@ -74,6 +75,8 @@ class Compacted:
     """Files that became one."""
     published: bool
     removed: int
+    refused: str | None = None
+    """Why the system wouldn't let it be done, if so; the other days are."""
 
 
 def compact(
@@ -113,10 +116,20 @@ def compact(
     todo = [(name, day) for name in names for day in days_of(root, name)]
     done = []
     for table, day in todo:
-        done.append(compact_day(root, table, day, full=full, grace_s=grace_s))
+        done.append(try_day(root, table, day, full=full, grace_s=grace_s))
         if on_day:
             on_day(done[-1], len(done), len(todo))
     return done
+
+
+def try_day(root: Path, table: str, day: date, *, full: bool, grace_s: float) -> Compacted:
+    """The same as `compact_day`; where the system refuses, that is said and not raised."""
+    try:
+        return compact_day(root, table, day, full=full, grace_s=grace_s)
+    except OSError as refusal:
+        return Compacted(
+            table=table, day=day, generation=None, merged=0, published=False, removed=0, refused=str(refusal)
+        )
 
 
 def compact_day(

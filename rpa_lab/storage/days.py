@@ -28,6 +28,7 @@ _SCHEMA = {
     "generation": pl.Int64,
     "fragments": pl.Int64,
     "published": pl.Boolean,
+    "archived": pl.Boolean,
 }
 
 
@@ -46,6 +47,8 @@ class DayState:
     """Small files that wait for compaction."""
     published: bool
     """Whether the published table holds every row of it."""
+    archived: bool
+    """Whether rows of it are in the archive, which no published table shows."""
     waiting: bool
     """Whether the published table lacks rows that a compaction would put there; archived ones it never holds."""
 
@@ -64,8 +67,8 @@ def days(root: Path, *, at: datetime | None = None) -> pl.DataFrame:
     -------
     DataFrame
         One row per table and UTC day, ordered: table, day, closed, rows (as stored), generation, fragments (small files
-        that wait for compaction), published (whether the table's file holds every row). A day that was archived has no
-        published file; one whose rows were deleted has no rows.
+        that wait for compaction), published (whether the table's file holds every row), archived (whether rows of it
+        are in the archive, and so in no published file). One whose rows were deleted has no rows.
 
     Raises
     ------
@@ -98,6 +101,7 @@ def state_of(root: Path, table: str, day: date, *, at: datetime | None = None) -
         generation=_published_number(table, now) if copy else now.head,
         fragments=len(now.fragments),
         published=shown and not archived,
+        archived=archived,
         waiting=bool(live) and not shown,
     )
 

@@ -21,7 +21,7 @@ from rpa_lab.journal.layout import (
     published_name,
 )
 from rpa_lab.schema import TABLES
-from rpa_lab.storage.compaction import GRACE_S, MANY, Compacted, clean_day, compact_day, is_closed
+from rpa_lab.storage.compaction import GRACE_S, MANY, Compacted, clean_day, is_closed, try_day
 from rpa_lab.storage.snapshot import Day, days_of, list_day, look
 
 __all__ = ["follow"]
@@ -62,8 +62,8 @@ def follow(
                 now = look(root, table, day)
                 closed = is_closed(now)
                 if len(now.fragments) >= MANY or (closed and not _is_finished(root, now)):
-                    done = compact_day(root, table, day, full=closed, grace_s=grace_s)
-                    if on_day and (done.generation or done.published):
+                    done = try_day(root, table, day, full=closed, grace_s=grace_s)
+                    if on_day and (done.generation or done.published or done.refused):
                         on_day(done)
                 elif _holds_dead(now):
                     clean_day(root, table, day, grace_s=grace_s)

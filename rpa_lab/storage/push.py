@@ -86,6 +86,7 @@ def push(
     place = _place(root, target, storage_options)
     copied = there = removed = size = 0
     warnings: list[str] = []
+    archived: dict[str, int] = {}
     todo = [(table, day) for table in TABLES for day in days_of(root, table)]
     with _said_of(place):
         for name in (STORE, SETTINGS):
@@ -96,8 +97,12 @@ def push(
                 sent, gone, said = _push_day(root, table, state, place)
                 copied, there, removed = copied + bool(sent), there + (sent == 0), removed + gone
                 size, warnings = size + (sent or 0), warnings + said
+            elif state.closed and state.archived:
+                archived[table] = archived.get(table, 0) + 1
             elif state.closed and state.waiting:
                 warnings.append(f"{table} {day} was left out: rows of it are not published; run rpa-lab compact first")
+            elif state.closed and not state.rows and place.sizes(f"{table}/{day_name(day)}"):
+                warnings.append(f"{table} {day} was deleted here and is still in the copy; remove it there")
             if on_day:
                 on_day(table, day, done, len(todo))
     return Pushed(
@@ -106,7 +111,7 @@ def push(
         already_there=there,
         removed=removed,
         bytes=size,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *(f"{n} archived days of {table} are not sent" for table, n in archived.items())),
     )
 
 

@@ -121,7 +121,7 @@ def retain(
                 continue
             try:
                 done = _expected(root, table, day, then) if dry_run else end(root, table, day, grace_s=grace_s)
-            except StoreError as refusal:
+            except OSError as refusal:  # one day that can't go is no reason to leave the others
                 left.append(f"{table} {day} stays: {refusal}")
                 continue
             rows, touched = rows + done.rows, touched + bool(done.rows)

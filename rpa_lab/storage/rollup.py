@@ -241,7 +241,7 @@ def _read(path: Path, table: str) -> pl.DataFrame | None:
     try:
         rows = pq.ParquetFile(path, page_checksum_verification=True).read()
         frame = pl.from_arrow(rows)
-    except (pa.ArrowException, OSError, ValueError):
+    except (pa.ArrowException, OSError, ValueError, pl.exceptions.PanicException):  # the last: text that is no UTF-8
         return None
     said = (rows.schema.metadata or {}).get(_VERSION_KEY)
     expected = _nothing(table).schema

@@ -304,3 +304,17 @@ def test_a_compactor_that_is_killed_anywhere_is_finished_by_the_next(root: Path,
     compact_day(root, "executions", DAY, grace_s=0)
     assert sorted(read_ids(root)) == sorted(f"e{n}" for n in range(60))
     assert [path.name for path in _published(root)] == [f"executions-{look(root, 'executions', DAY).head:08d}.parquet"]
+
+
+def test_a_day_that_cannot_be_published_does_not_stop_the_others(root: Path) -> None:
+    for day in (date(2026, 11, 2), DAY):
+        put(root, ["e"], seq=0, day=day)
+    (root / "executions").mkdir()
+    (root / "executions" / "day=2026-11-02").write_text("a file where a folder belongs")
+
+    bad, good = compact(root, tables=["executions"], grace_s=0)
+
+    assert (good.published, good.refused) == (True, None)
+    assert not bad.published
+    assert bad.refused is not None
+    assert "day=2026-11-02" in bad.refused

@@ -20,8 +20,8 @@ COLUMNS = ["table", "day", "closed", "rows", "generation", "fragments", "publish
 
 def _rows(root: Path, *, at: datetime = LATER) -> list[tuple[object, ...]]:
     listed = days(root, at=at)
-    assert listed.columns == COLUMNS
-    return listed.rows()
+    assert listed.columns == [*COLUMNS, "archived"]
+    return listed.select(COLUMNS).rows()
 
 
 def test_a_day_goes_from_fragments_to_published_and_back_when_rows_come_late(root: Path) -> None:
@@ -60,6 +60,7 @@ def test_archived_and_deleted_days_have_nothing_that_waits_to_be_published(root:
         ("executions", date(2026, 11, 1), True, 1, 2, 0, False),
         ("executions", date(2026, 11, 2), True, 0, 2, 0, False),
     ]
+    assert days(root, at=LATER)["archived"].to_list() == [True, False]
     assert not state_of(root, "executions", date(2026, 11, 1)).waiting
     assert not state_of(root, "executions", date(2026, 11, 2)).waiting
 

@@ -14,6 +14,7 @@ from rpa_lab.journal.root import open_root
 from rpa_lab.storage.compaction import compact, compact_day
 from rpa_lab.storage.push import push
 from rpa_lab.storage.remote import bucket_of
+from rpa_lab.storage.retention import archive_day, delete_day
 from tests.storage.days import DAY, put
 
 BEFORE = date(2026, 11, 2)
@@ -204,3 +205,16 @@ def test_a_plain_glob_over_a_copy_is_every_row_once(two_days: Path, tmp_path: Pa
     push(two_days, tmp_path / "copy")
     rows: Any = pl.read_parquet(tmp_path / "copy/executions/**/*.parquet")
     assert sorted(rows["execution_id"]) == ["e0", "e1", "e2"]
+
+
+def test_days_that_were_archived_or_deleted_are_said(two_days: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    push(two_days, str(copy))
+    archive_day(two_days, "executions", BEFORE, grace_s=0)
+    delete_day(two_days, "executions", DAY, grace_s=0)
+
+    assert push(two_days, str(copy)).warnings == (
+        f"executions {DAY} was deleted here and is still in the copy; remove it there",
+        "1 archived days of executions are not sent",
+    )
+    assert push(two_days, str(tmp_path / "another")).warnings == ("1 archived days of executions are not sent",)
