@@ -59,8 +59,9 @@ def test_compactors_at_once_lose_nothing_and_count_nothing_twice(count: int, tmp
 
 @pytest.mark.parametrize("name", _SLEEPERS)
 def test_who_sleeps_at_any_step_while_others_commit_twice_does_no_harm(
-    name: str, tmp_path: Path, tell: Callable[[str], None]
+    name: str, tmp_path: Path, tell: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("rpa_lab.storage.publication._LOCK_WAIT_S", 0.2)  # a sleeper may hold the lock
     """The others' second commit removes what the first one was: the name that the sleeper wants is free again."""
     pristine = tmp_path / "pristine"
     stored = JOBS[name].prepare(pristine)
