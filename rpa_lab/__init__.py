@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
     from rpa_lab.collection.collector import MetricsCollector
+    from rpa_lab.collection.resources import ResourceCollector
     from rpa_lab.lab import Lab
     from rpa_lab.period import Period
     from rpa_lab.records import ExecutionMetrics, RecoveryMetrics, ResourceMetrics, StepMetrics
@@ -30,6 +31,7 @@ __all__ = [
     "RecoveryMetrics",
     "Report",
     "ReportGenerator",
+    "ResourceCollector",
     "ResourceMetrics",
     "StepMetrics",
     "TimeSeriesStore",
@@ -48,6 +50,7 @@ if not TYPE_CHECKING:  # unguarded, mypy would accept any misspelt name
         "RecoveryMetrics": "records",
         "Report": "report.model",
         "ReportGenerator": "report.generator",
+        "ResourceCollector": "collection.resources",
         "ResourceMetrics": "records",
         "StepMetrics": "records",
         "TimeSeriesStore": "storage.store",

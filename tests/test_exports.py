@@ -16,6 +16,7 @@ PUBLIC = [
     "RecoveryMetrics",
     "Report",
     "ReportGenerator",
+    "ResourceCollector",
     "ResourceMetrics",
     "StepMetrics",
     "TimeSeriesStore",

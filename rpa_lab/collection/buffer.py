@@ -1,7 +1,12 @@
 """What waits in memory to be written: bounded by rows and bytes, and every drop counted.
 
-``recorded = drained + waiting + dropped`` holds at any moment. The newest record is dropped when the buffer is full; a
+``recorded = drained + waiting + refused`` holds at any moment. The newest record is dropped when the buffer is full; a
 tenth of the bound is kept free for executions and recoveries, so that a flood of steps can't hide how a run ended.
+
+The bound is a stock of places. A record takes one and its place is given back once it is on disk (`release`), so what
+is being written counts too. Taking a place and keeping a record are one call each into C (`take`, `keep`), hence
+atomic: recording needs no lock, whatever other threads, signal handlers or the flusher do. A place stands for
+`ROW_BYTES`; what texts have beyond 500 characters is counted exactly, under a lock that is held for an instant.
 """
 
 from __future__ import annotations
@@ -9,16 +14,24 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, Final, Literal
 
-__all__ = ["Buffer", "Reason", "Record"]
+__all__ = ["REASONS", "ROW_BYTES", "SHORT", "Buffer", "Reason", "Record"]
 
 Reason = Literal["queue_full", "invalid", "too_large", "flush_failed", "closed"]
-Record = tuple[str, Any]
-"""What was said ("start", "complete", "step", "recovery", "resource") and its values."""
+REASONS: Final[tuple[Reason, ...]] = ("queue_full", "invalid", "too_large", "flush_failed", "closed")
+Record = tuple[Any, ...]
+"""What was said: its kind first (``"start"``, ``"step"`` …), then its values."""
 
-_SMALL = 500
-_ROW_BYTES = 1000
+Place = Literal[True] | None
+"""Room for a record; True for the one with which many wait."""
+
+SHORT: Final = 500
+"""Texts of a record that have at most so many characters together are part of its fixed size."""
+ROW_BYTES: Final = 900
+"""What a record with short texts takes: some 300 bytes for the tuple and its numbers, and the texts."""
+_LONG: Final = "long"  # marks a record that is stored with the bytes that it takes beyond its place
 
 
 class Buffer:
@@ -27,9 +40,21 @@ class Buffer:
     Parameters
     ----------
     max_rows : int
-        The most records that may wait.
+        The most records that may wait or be in the middle of being written.
     max_bytes : int
-        The most bytes that they may take: 1,000 a record, and what texts have beyond 500 characters.
+        The most bytes that they may take: `ROW_BYTES` each, and what texts have beyond 500 characters.
+    many : int, optional
+        As many records are many: `take` says so, once.
+
+    Attributes
+    ----------
+    drained : int
+        Records that were taken out so far.
+    take : callable
+        Takes a place for one record with short texts; raises IndexError where none is left. Returns None, or True
+        where many wait since the last `release`.
+    keep : callable
+        Keeps a record whose place was taken.
 
     Examples
     --------
@@ -39,40 +64,40 @@ class Buffer:
     >>> len(buffer), buffer.recorded, buffer.dropped["queue_full"]
     (9, 20, 11)
     >>> buffer.add(("complete", "the end"), vital=True)
-    >>> [values for _, values in buffer.drain()][-2:]
+    >>> [values for _, values in buffer.drain(100)][-2:]
     [8, 'the end']
     """
 
-    __slots__ = (
-        "_busy",
-        "_bytes",
-        "_late",
-        "_lock",
-        "_records",
-        "closed",
-        "dropped",
-        "max_bytes",
-        "max_rows",
-        "recorded",
-    )
-
-    def __init__(self, *, max_rows: int, max_bytes: int) -> None:
-        self.max_rows = max_rows
+    def __init__(self, *, max_rows: int, max_bytes: int, many: int | None = None) -> None:
+        places = max(min(max_rows, max_bytes // ROW_BYTES), 1)
         self.max_bytes = max_bytes
-        self.recorded = 0
-        self.dropped: dict[Reason, int] = dict.fromkeys(
-            ("queue_full", "invalid", "too_large", "flush_failed", "closed"), 0
-        )
+        self.dropped: dict[Reason, int] = dict.fromkeys(REASONS, 0)
         self.closed = False
         self._records: deque[Record] = deque()
-        self._bytes = 0
-        self._lock = threading.RLock()  # held for an append or a swap, never for I/O
+        self._reserve: list[Place] = [None] * (places // 10)  # for executions and recoveries
+        self._reserved = len(self._reserve)
+        self._free: list[Place] = [None] * (places - self._reserved)
+        self._many = many
+        self._mark()
+        self._spare = max_bytes - places * ROW_BYTES  # bytes of which no place is made
+        self._spare_reserved = self._spare // 10
+        self._given_up = 0  # places that became bytes for long texts
+        self.drained = self._refused = 0
+        self._out = self._extra_out = 0  # drained and not released: rows, and the bytes of their long texts
+        self._lock = threading.RLock()
         # a signal handler may record while its own thread is in the middle of recording: such calls wait here
         self._late: deque[Callable[[], None]] = deque()
         self._busy = False
+        self.take = self._free.pop
+        self.keep = self._records.append
 
     def __len__(self) -> int:
         return len(self._records)
+
+    @property
+    def recorded(self) -> int:
+        """Records that were handed over, whatever became of them."""
+        return self.drained + len(self._records) + self._refused
 
     def add(self, record: Record, *, texts: int = 0, vital: bool = False) -> None:
         """Keep a record, or count why not.
@@ -82,21 +107,15 @@ class Buffer:
         record : tuple
             What was said.
         texts : int
-            Characters of its long texts together.
+            Characters of its texts together.
         vital : bool
             Whether it may use the last tenth of the room.
         """
-        size = _ROW_BYTES + max(texts - _SMALL, 0)
-        self._one_at_a_time(lambda: self._take(record, size, 1.0 if vital else 0.9))
+        self._one_at_a_time(lambda: self._add(record, texts if texts > SHORT else 0, vital=vital))
 
     def refuse(self, reason: Reason) -> None:
         """Count a record that was never fit to be kept."""
-
-        def count() -> None:
-            self.recorded += 1
-            self.dropped[reason] += 1
-
-        self._one_at_a_time(count)
+        self._one_at_a_time(lambda: self._refuse(reason))
 
     def count_dropped(self, reason: Reason, rows: int) -> None:
         """Count records that were drained and then lost."""
@@ -104,27 +123,100 @@ class Buffer:
         def count() -> None:
             self.dropped[reason] += rows
 
-        self._one_at_a_time(count)
+        if rows:
+            self._one_at_a_time(count)
 
-    def drain(self) -> deque[Record]:
-        """Take all that waits, in the order in which it came."""
-        with self._lock:
-            if self._busy:  # in a signal handler that interrupted a record: nothing can be taken now
-                return deque()
-            records, self._records, self._bytes = self._records, deque(), 0
+    def drain(self, most: int) -> list[Record]:
+        """Take out what waits, in the order in which it came; its places stay taken until `release`.
+
+        Parameters
+        ----------
+        most : int
+            How many records at the most.
+
+        Returns
+        -------
+        list of tuple
+        """
+        records: list[Record] = []
+        try:
+            while len(records) < most and self._records:
+                record = self._records.popleft()
+                if record[0] is _LONG:
+                    self._extra_out += record[1]
+                    record = record[2]
+                records.append(record)
+        finally:
+            self.drained += len(records)
+            self._out += len(records)
         return records
 
-    def _take(self, record: Record, size: int, share: float) -> None:
-        self.recorded += 1
+    def release(self) -> None:
+        """Give back the places of all that was drained: it is on disk, or counted as dropped."""
+
+        def give_back() -> None:
+            rows, extra, self._out, self._extra_out = self._out, self._extra_out, 0, 0
+            if self.closed:
+                return
+            self._spare += extra
+            again = min(self._given_up, self._spare // ROW_BYTES)
+            self._given_up -= again
+            self._spare -= again * ROW_BYTES
+            self._give_back(rows + again)
+
+        if self._out:
+            self._one_at_a_time(give_back)
+
+    def close(self) -> None:
+        """Keep no more records: what comes now is counted as dropped."""
+        self.closed = True
+        self._free.clear()
+        self._reserve.clear()
+
+    def _add(self, record: Record, extra: int, *, vital: bool) -> None:
         if self.closed:
-            self.dropped["closed"] += 1
-        elif size > self.max_bytes:
-            self.dropped["too_large"] += 1
-        elif len(self._records) >= share * self.max_rows or self._bytes + size > share * self.max_bytes:
-            self.dropped["queue_full"] += 1
+            self._refuse("closed")
+        elif ROW_BYTES + extra > self.max_bytes:
+            self._refuse("too_large")
+        elif not self._take(extra, vital=vital):
+            self._refuse("queue_full")
         else:
-            self._records.append(record)
-            self._bytes += size
+            self.keep((_LONG, extra, record) if extra else record)
+
+    def _take(self, extra: int, *, vital: bool) -> bool:
+        """Take a place, and room for so many more bytes: first such of which no place is made, then whole places."""
+        lacking = extra - max(self._spare - (0 if vital else self._spare_reserved), 0)
+        more = -(-lacking // ROW_BYTES) if lacking > 0 else 0
+        for taken in range(1 + more):  # one by one: other threads take places all the while
+            if not self._take_one(vital=vital):
+                self._give_back(taken)
+                return False
+        self._given_up += more
+        self._spare += more * ROW_BYTES - extra
+        return True
+
+    def _take_one(self, *, vital: bool) -> bool:
+        for places in (self._free, self._reserve) if vital else (self._free,):
+            with suppress(IndexError):
+                places.pop()
+                return True
+        return False
+
+    def _give_back(self, places: int) -> None:
+        first = min(places, self._reserved - len(self._reserve))
+        self._reserve.extend([None] * first)
+        self._free.extend([None] * (places - first))
+        self._mark()
+
+    def _mark(self) -> None:
+        """Let the place at which many will be waiting say so."""
+        if self._many is not None:
+            with suppress(IndexError):  # there are not so many places
+                self._free[-self._many] = True
+
+    def _refuse(self, reason: Reason) -> None:
+        self._refused += 1
+        self.dropped[reason] += 1
 
     def _one_at_a_time(self, change: Callable[[], None]) -> None:
         with self._lock:

@@ -7,31 +7,34 @@ all of it is on disk, and a killed bot loses at most what came since the last fi
 
 from __future__ import annotations
 
-import atexit
 import concurrent.futures.thread  # noqa: F401 - what pyarrow brings needs it, and at exit it can't be imported any more
-import json
 import os
-import sys
-import threading
-import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from time import perf_counter, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from rpa_lab.collection.buffer import Buffer
+from rpa_lab.collection import life
+from rpa_lab.collection.background import Background
+from rpa_lab.collection.buffer import SHORT, Buffer
+from rpa_lab.collection.context import as_json
 from rpa_lab.collection.flusher import Flusher
-from rpa_lab.collection.hooks import Execution, Step
+from rpa_lab.collection.hooks import Execution, Recovery, Step
+from rpa_lab.collection.ledger import STEP_FIELDS
+from rpa_lab.errors import InputError, RpaLabError, StoreError, quote
+from rpa_lab.journal.mode import checked_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import re
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from rpa_lab.collection.watch import Watcher
     from rpa_lab.records import RecoveryMetrics, ResourceMetrics, StepMetrics
 
 __all__ = ["CollectorStats", "MetricsCollector"]
 
-_BACKOFF_S: Final = (1.0, 60.0)
 _CLOSE_S: Final = 5.0
 
 
@@ -50,8 +53,11 @@ class MetricsCollector:
         As many waiting records wake the flusher early. Nothing is dropped for it.
     flush_interval_sec : float
         Seconds between flushes.
-    max_rows, max_bytes : int
-        The bound of what may wait in memory; beyond it the newest records are dropped, and counted.
+    max_bytes : int
+        The bound of what may wait in memory or be in the middle of being written, some 75,000 records; beyond it the
+        newest are dropped, and counted. A tenth is kept for how executions start and end, and for recoveries.
+    max_rows : int, optional
+        A bound by number too.
     robot_id : str, optional
         Who runs; default: the environment's ``RPA_LAB_ROBOT``, else the host's name.
     host : str, optional
@@ -60,11 +66,21 @@ class MetricsCollector:
         The version of the workflows, where a start doesn't say its own.
     business_exceptions : exception type or tuple of these
         Exceptions that mean that the case broke a rule, rather than that the robot failed.
+    redact : sequence of str or re.Pattern
+        Regular expressions of what else is a secret here, such as ``"CUST-[0-9]{6}"``; passwords, tokens and the like
+        are taken out in any case.
+    mode : int, optional
+        Permissions of the files that it makes, such as ``0o660``, folders the same with x wherever there is r; default:
+        what the umask of the process leaves of 0640.
+    strict : bool
+        For tests: a record that would be dropped or corrected raises, in the thread that recorded it.
 
     Raises
     ------
     TypeError
         If `store` is no path.
+    InputError
+        If a pattern or the mode is none.
 
     Examples
     --------
@@ -83,12 +99,15 @@ class MetricsCollector:
         buffer_size: int = 1000,
         flush_interval_sec: float = 5.0,
         *,
-        max_rows: int = 200_000,
+        max_rows: int | None = None,
         max_bytes: int = 64 * 2**20,
         robot_id: str | None = None,
         host: str | None = None,
         workflow_version: str | None = None,
         business_exceptions: type[BaseException] | tuple[type[BaseException], ...] = (),
+        redact: Sequence[str | re.Pattern[str]] = (),
+        mode: int | None = None,
+        strict: bool = False,
     ) -> None:
         if not isinstance(store, str | os.PathLike):
             raise TypeError(
@@ -98,7 +117,7 @@ class MetricsCollector:
         for name, value in (
             ("buffer_size", buffer_size),
             ("flush_interval_sec", flush_interval_sec),
-            ("max_rows", max_rows),
+            ("max_rows", 1 if max_rows is None else max_rows),
             ("max_bytes", max_bytes),
         ):
             if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
@@ -110,10 +129,13 @@ class MetricsCollector:
         self.robot_id = robot_id or os.environ.get("RPA_LAB_ROBOT") or self.host
         self.workflow_version = workflow_version
         self.business_exceptions = _exception_types(business_exceptions)
-        self._bounds = {"max_rows": int(max_rows), "max_bytes": int(max_bytes)}
+        self._bounds = {"max_rows": int(max_rows or max_bytes), "max_bytes": int(max_bytes)}
+        self._mode = checked_mode(mode)
+        self._redactor = None
+        self._strict = strict
+        self._watchers: list[Watcher] = []
         self._begin()
-        _COLLECTORS.add(self)
-        _finish_with_child()
+        life.begun(self)
 
     def record_execution_start(
         self,
@@ -125,6 +147,7 @@ class MetricsCollector:
         queued_at: datetime | None = None,
         rerun_of: str | None = None,
         context: Mapping[str, Any] | None = None,
+        started_at: datetime | None = None,
     ) -> None:
         """Record the start of a workflow execution.
 
@@ -138,22 +161,26 @@ class MetricsCollector:
             When it was put into a queue.
         context : mapping, optional
             Whatever else should be known of the start; stored as JSON.
+        started_at : datetime, optional
+            When it started; default: now, and then its duration is measured by a monotonic clock.
         """
         try:
             values = {
                 "execution_id": execution_id,
                 "workflow_id": workflow_id,
-                "started_at": time.time_ns() // 1000,
-                "monotonic_ns": time.perf_counter_ns(),
+                "started_at": time_ns() // 1000 if started_at is None else started_at,
                 "workflow_version": workflow_version or self.workflow_version,
                 "business_key": business_key,
                 "queued_at": queued_at,
                 "rerun_of": rerun_of,
                 "context": self._json(context),
             }
-            self._add("start", values, texts=_length(values["context"]), vital=True)
-        except Exception:  # noqa: BLE001 - recording never raises into the bot
-            self._buffer.refuse("invalid")
+            began = perf_counter() if started_at is None else None
+            self._say(("start", values, began), texts=values.values(), vital=True)
+        except Exception as mistake:  # noqa: BLE001 - recording never raises into the bot
+            self._refuse(mistake)
+        for watcher in self._watchers:
+            watcher.execution_started(execution_id, workflow_id)
 
     def record_execution_complete(
         self,
@@ -166,6 +193,8 @@ class MetricsCollector:
         context: Mapping[str, Any] | None = None,
         started_at: datetime | None = None,
         workflow_id: str | None = None,
+        completed_at: datetime | None = None,
+        duration_ms: float | None = None,
     ) -> None:
         """Record the completion of a workflow execution.
 
@@ -185,24 +214,30 @@ class MetricsCollector:
             Where another process recorded the start: when that was.
         workflow_id : str, optional
             Where another process recorded the start: the workflow.
+        completed_at : datetime, optional
+            When it ended; default: now.
+        duration_ms : float, optional
+            How long it took, milliseconds; default: what was measured since the start.
         """
         try:
             values = {
                 "execution_id": execution_id,
                 "status": status,
-                "now_us": time.time_ns() // 1000,
-                "monotonic_ns": time.perf_counter_ns(),
                 "error_message": error_message,
                 "error_details": error_details,
                 "exception_kind": exception_kind,
                 "end_context": self._json(context),
                 "started_at": started_at,
                 "workflow_id": workflow_id,
+                "completed_at": completed_at,
+                "duration_ms": duration_ms,
             }
-            texts = _length(error_message) + _length(error_details) + _length(values["end_context"])
-            self._add("complete", values, texts=texts, vital=True)
-        except Exception:  # noqa: BLE001 - recording never raises into the bot
-            self._buffer.refuse("invalid")
+            record = ("complete", values, time_ns() // 1000, perf_counter())
+            self._say(record, texts=values.values(), vital=True)
+        except Exception as mistake:  # noqa: BLE001 - recording never raises into the bot
+            self._refuse(mistake)
+        for watcher in self._watchers:
+            watcher.execution_ended(execution_id)
 
     def record_step(
         self,
@@ -250,56 +285,125 @@ class MetricsCollector:
             Default: none, counted, and that of the execution.
         """
         try:
-            said = (
-                error_details,
-                target_element,
+            if step_metrics is not None:
+                self._say(("step", None, *_step_values(step_metrics)))
+                return
+            record = (
+                "step",
+                time_ns() if started_at is None or duration_ms is None else None,
+                execution_id,
                 node_id,
                 action_type,
-                application,
-                execution_id,
+                target_element,
+                duration_ms,
+                status,
+                started_at,
+                completed_at,
+                confidence_score,
+                retry_count,
+                error_details,
                 step_id,
+                step_index,
                 workflow_id,
+                application,
             )
-            if step_metrics is None:
-                values: Any = {
+            try:
+                texts = len(execution_id) + len(node_id) + len(action_type)  # type: ignore[arg-type] # caught below
+                if target_element is not None:
+                    texts += len(target_element)
+                if workflow_id is not None:
+                    texts += len(workflow_id)
+                if application is not None:
+                    texts += len(application)
+                if step_id is not None:
+                    texts += len(step_id)
+                if error_details is not None:
+                    texts += len(error_details)
+            except TypeError:  # something else than a text
+                texts = SHORT + 1
+            if texts > self._short:
+                self._say(record)
+                return
+            try:
+                take = self._take
+                many = take()
+            except IndexError:  # no place left, which the long way counts
+                self._say(record)
+                return
+            keep = self._keep
+            keep(record)
+            if many:
+                self._background.wake()
+        except Exception as mistake:  # noqa: BLE001 - recording never raises into the bot
+            self._refuse(mistake)
+
+    def record_recovery(
+        self,
+        recovery: RecoveryMetrics | None = None,
+        *,
+        execution_id: str | None = None,
+        node_id: str | None = None,
+        strategy: str | None = None,
+        status: str | None = None,
+        duration_ms: float | None = None,
+        started_at: datetime | None = None,
+        completed_at: datetime | None = None,
+        confidence_score: float | None = None,
+        error_details: str | None = None,
+        recovery_id: str | None = None,
+        step_id: str | None = None,
+        workflow_id: str | None = None,
+    ) -> None:
+        """Record one attempt of the bot to heal a step by itself: a `RecoveryMetrics`, or its fields as keywords.
+
+        Parameters
+        ----------
+        recovery : RecoveryMetrics, optional
+            The whole record; then the keywords are not read.
+        execution_id, node_id, strategy : str
+            The run, the step of the workflow, and what was tried.
+        status : str
+            ``recovered`` or ``failed``.
+        duration_ms : float, optional
+            Milliseconds.
+        started_at, completed_at : datetime, optional
+            Whichever is left out follows from the others, or is now.
+        confidence_score : float, optional
+            How sure the bot was of the healed target, fraction 0-1.
+        error_details : str, optional
+            What had gone wrong.
+        recovery_id, step_id, workflow_id : str, optional
+            Default: none, none, and that of the execution.
+        """
+        try:
+            if recovery is None:
+                values = {
                     "execution_id": execution_id,
                     "node_id": node_id,
-                    "action_type": action_type,
-                    "target_element": target_element,
-                    "duration_ms": duration_ms,
+                    "strategy": strategy,
                     "status": status,
+                    "duration_ms": duration_ms,
                     "started_at": started_at,
                     "completed_at": completed_at,
                     "confidence_score": confidence_score,
-                    "retry_count": retry_count,
                     "error_details": error_details,
+                    "recovery_id": recovery_id,
                     "step_id": step_id,
-                    "step_index": step_index,
                     "workflow_id": workflow_id,
-                    "application": application,
-                    "now_us": time.time_ns() // 1000,
+                    "now_us": time_ns() // 1000,
                 }
             else:
-                values = _fields(step_metrics)
-                said = tuple(values.values())
-            self._add("step", values, texts=sum(map(_length, said)))
-        except Exception:  # noqa: BLE001 - recording never raises into the bot
-            self._buffer.refuse("invalid")
-
-    def record_recovery(self, recovery: RecoveryMetrics) -> None:
-        """Record one attempt of the bot to heal a step by itself."""
-        try:
-            values = _fields(recovery)
-            self._add("recovery", values, texts=sum(map(_length, values.values())), vital=True)
-        except Exception:  # noqa: BLE001 - recording never raises into the bot
-            self._buffer.refuse("invalid")
+                values = _fields(recovery)
+            self._say(("recovery", values), texts=values.values(), vital=True)
+        except Exception as mistake:  # noqa: BLE001 - recording never raises into the bot
+            self._refuse(mistake)
 
     def record_resource(self, sample: ResourceMetrics) -> None:
         """Record one sample of the machine."""
         try:
-            self._add("resource", _fields(sample))
-        except Exception:  # noqa: BLE001 - recording never raises into the bot
-            self._buffer.refuse("invalid")
+            self._say(("resource", _fields(sample)))
+        except Exception as mistake:  # noqa: BLE001 - recording never raises into the bot
+            self._refuse(mistake)
 
     def execution(
         self,
@@ -366,18 +470,44 @@ class MetricsCollector:
         Step
             A context manager and decorator.
         """
-        return Step(self, None, name, action_type=action_type, target_element=target_element, application=application)
+        return Step(self, None, name, action_type, target_element, application)
 
-    def flush(self) -> bool:
+    def recovery(self, step: Step | str, *, strategy: str) -> Recovery:
+        """Record a ``with`` block as an attempt of the bot to heal a step by itself.
+
+        Parameters
+        ----------
+        step : Step or str
+            The step that is to be healed; where only its name is known, its `node_id`.
+        strategy : str
+            What is tried: ``alternative_selector``, ``wait_and_retry``, ``restart_application`` …
+
+        Returns
+        -------
+        Recovery
+            A context manager; the step lists it in `recoveries`, and its row bears the step's id.
+        """
+        return Recovery(self, None, step, strategy=strategy)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell somebody of each execution that starts or ends in this process from now on."""
+        if watcher not in self._watchers:
+            self._watchers.append(watcher)
+
+    def flush(self, timeout: float | None = None) -> bool:
         """Write all that was recorded so far, in the calling thread.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait for a flush that is under way in another thread; default: as long as it takes.
 
         Returns
         -------
         bool
             True once all of it is on disk; False if the disk refused. It is kept then, and tried again.
         """
-        with self._flushing:
-            return self._flush(final=False)
+        return self._background.flush(timeout)
 
     def close(self, timeout: float = _CLOSE_S) -> bool:
         """Write what is left, and record no more. May be called again.
@@ -392,24 +522,35 @@ class MetricsCollector:
         bool
             True if all that was recorded is on disk; what isn't is counted as dropped.
         """
-        self._buffer.closed = True
-        self._stopped = True
-        self._poke()
-        if not self._flushing.acquire(timeout=timeout):
-            return False
-        try:
-            if self._busy:
-                return False  # in a signal handler that interrupted a flush: the end of the process closes
-            done = self._flush(final=True)
-            if not done:
-                self._flusher.give_up(self._buffer)
-            _COLLECTORS.discard(self)
-            return done
-        finally:
-            self._flushing.release()
+        for watcher in self._watchers:
+            watcher.finish(timeout)
+        self._watchers = []
+        done = self._background.close(timeout)
+        if done is not None:
+            life.ended(self)
+        return bool(done)
+
+    def flush_on_sigterm(self) -> None:
+        """Write what was recorded when the process is told to end (SIGTERM), then do what was done before.
+
+        To be called in the main thread, once in a process; a handler that is there already is called afterwards, and
+        otherwise the process ends by the signal as it would have.
+
+        Raises
+        ------
+        ValueError
+            If this is not the main thread.
+        """
+        life.flush_on_sigterm()
+
+    def _after_fork(self) -> None:
+        """Start anew in a forked child: what waits is the parent's to write."""
+        self._begin()
+        for watcher in self._watchers:
+            watcher.after_fork()
 
     def stats(self) -> CollectorStats:
-        """What was counted so far; ``recorded = written + waiting + dropped`` between flushes.
+        """What was counted so far; ``recorded = written + waiting + dropped`` whenever no flush is under way.
 
         Examples
         --------
@@ -424,9 +565,9 @@ class MetricsCollector:
         dropped = dict(self._buffer.dropped)
         return CollectorStats(
             recorded=self._buffer.recorded,
-            written=self._flusher.written,
-            waiting=len(self._buffer) + self._flusher.waiting,
-            corrected=self._flusher.corrected,
+            written=self._background.flusher.written,
+            waiting=len(self._buffer) + self._background.flusher.waiting,
+            corrected=self._background.flusher.corrected,
             dropped=sum(dropped.values()),
             **{f"dropped_{reason}": count for reason, count in dropped.items()},
         )
@@ -444,92 +585,50 @@ class MetricsCollector:
 
     def _begin(self) -> None:
         """A new writer with an empty buffer: at first, and in a forked child."""
-        self._buffer = Buffer(**self._bounds)
-        self._flusher = Flusher(self.store, robot_id=self.robot_id, host=self.host)
-        self._flushing = threading.RLock()  # a signal handler may flush within its own thread's flush
-        self._starting = threading.Lock()
-        self._busy = False
-        # held while there is nothing to do: unlike an Event, a lock can be released within a signal handler
-        self._asleep = threading.Lock()
-        self._asleep.acquire()
-        self._stopped = False
-        self._flush_thread: threading.Thread | None = None
-        self._warned = False
+        self._buffer = Buffer(**self._bounds, many=self.buffer_size)
+        self._take, self._keep = self._buffer.take, self._buffer.keep
+        self._short = -1  # until the thread runs all take the long way
+        who = {"robot_id": self.robot_id, "host": self.host}
+        flusher = Flusher(self.store, **who, mode=self._mode, redactor=self._redactor)
+        self._background = Background(self._buffer, flusher, interval_s=self.flush_interval)
 
-    def _add(self, kind: str, values: Any, *, texts: int = 0, vital: bool = False) -> None:
-        self._buffer.add((kind, values), texts=texts, vital=vital)
-        if self._flush_thread is None:
-            self._start_thread()
+    def _say(self, record: tuple[Any, ...], *, texts: Iterable[Any] | None = None, vital: bool = False) -> None:
+        """Keep a record of any size, or count why not."""
+        length = sum(len(value) for value in texts or record if isinstance(value, str | bytes))
+        before = sum(self._buffer.dropped.values())
+        self._buffer.add(record, texts=length, vital=vital)
+        if self._strict:
+            if wrong := self._background.encode():
+                raise InputError(wrong[0])
+            if sum(self._buffer.dropped.values()) > before:
+                raise StoreError(f"a record was dropped: {self.stats()}")
+        self._background.start()
+        self._short = -1 if self._strict else SHORT
         if len(self._buffer) >= self.buffer_size:
-            self._poke()
+            self._background.wake()
 
-    def _poke(self) -> None:
-        with suppress(RuntimeError):  # it is awake already
-            self._asleep.release()
+    def _refuse(self, mistake: Exception) -> None:
+        """Count a record that could not even be kept; a strict collector says so."""
+        if not (self._strict and isinstance(mistake, RpaLabError)):  # which was counted where it was raised
+            self._buffer.refuse("invalid")
+        if self._strict:
+            raise mistake
 
     def _json(self, context: Mapping[str, Any] | None) -> str | None:
-        """What was said as it is now: the bot may change its dictionary before it is written."""
-        if not context:
-            return None
-        try:
-            return json.dumps(dict(context), ensure_ascii=False, default=str, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):  # keys that are no text, numbers that are none, or no mapping
-            self._flusher.corrected += 1
-            return _json_of_anything(context)
-
-    def _start_thread(self) -> None:
-        if not self._starting.acquire(blocking=False):
-            return  # another thread is at it, or a signal handler interrupted this one
-        try:
-            if self._flush_thread is None and not self._stopped:
-                self._flush_thread = threading.Thread(target=self._keep_flushing, daemon=True, name="rpa-lab-flusher")
-                with suppress(RuntimeError):  # the interpreter is ending: the flush at exit writes what there is
-                    self._flush_thread.start()
-        finally:
-            self._starting.release()
-
-    def _keep_flushing(self) -> None:
-        failures = 0
-        while True:
-            if failures:
-                first, most = _BACKOFF_S
-                self._rest(min(first * 2 ** (failures - 1), most))
-            else:
-                self._asleep.acquire(timeout=self.flush_interval)
-            if self._stopped:
-                return
-            with self._flushing:
-                failures = 0 if self._flush(final=False) else failures + 1
-
-    def _rest(self, seconds: float) -> None:
-        """Wait while the disk refuses; a buffer that is full must not cut it short, an end may."""
-        until = time.monotonic() + seconds
-        while not self._stopped and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 0.1))
-
-    def _flush(self, *, final: bool) -> bool:
-        if self._busy:
-            return False  # in a signal handler that interrupted this thread's own flush, which goes on after it
-        self._busy = True
-        try:
-            self._flusher.flush(self._buffer, final=final)
-        except Exception as refusal:  # noqa: BLE001 - inside a bot nothing raises; it is said once an episode
-            if not self._warned:
-                self._warned = True
-                print(f"rpa_lab: can't write to {self.store}: {refusal}; trying again", file=sys.stderr)  # noqa: T201
-            return False
-        finally:
-            self._busy = False
-        self._warned = False
-        return True
+        text, changed = as_json(context)
+        if changed and self._strict:
+            self._buffer.refuse("invalid")
+            raise InputError(f"context is {quote(context)}, expected what JSON can hold")
+        self._background.flusher.corrected += changed
+        return text
 
 
 def _fields(record: StepMetrics | RecoveryMetrics | ResourceMetrics) -> dict[str, Any]:
     return {name: getattr(record, name) for name in type(record).__dataclass_fields__}
 
 
-def _length(text: object) -> int:
-    return len(text) if isinstance(text, str) else 0
+def _step_values(step: StepMetrics) -> Iterator[Any]:
+    return (getattr(step, name) for name in STEP_FIELDS)
 
 
 def _host() -> str:
@@ -538,53 +637,9 @@ def _host() -> str:
     return os.environ.get("COMPUTERNAME", "unknown")
 
 
-def _json_of_anything(context: object) -> str:
-    try:
-        kept = dict(context) if hasattr(context, "keys") else {"_invalid": context}  # type: ignore[call-overload]
-        return json.dumps(_plain(kept), ensure_ascii=False, default=str)
-    except Exception:  # noqa: BLE001 - a foreign object may raise anything
-        return json.dumps({"_invalid": f"<{type(context).__name__}>"})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not -float("inf") < value < float("inf") else value
-
-
 def _exception_types(said: Any) -> tuple[type[BaseException], ...]:
     types = (said,) if isinstance(said, type) else tuple(said) if isinstance(said, list | tuple | set) else (said,)
     for one in types:
         if not (isinstance(one, type) and issubclass(one, BaseException)):
             raise TypeError(f"business_exceptions has {one!r}, expected exception types such as ValueError")
     return types
-
-
-_COLLECTORS: set[MetricsCollector] = set()  # those that are not closed: a forgotten one still writes what it has
-
-
-@atexit.register
-def _close_all() -> None:
-    for collector in list(_COLLECTORS):
-        collector.close()
-
-
-def _after_fork_in_child() -> None:
-    for collector in list(_COLLECTORS):
-        collector._begin()  # what waits in the parent is the parent's to write
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:  # a process of multiprocessing clears what it inherits, then runs what was registered here
-        util.register_after_fork(_close_all, lambda _: _finish_with_child())
-
-
-def _finish_with_child() -> None:
-    """Let a process of multiprocessing write what is left: those that are forked run no atexit."""
-    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
-    if process is not None and util is not None and process.parent_process() is not None and _COLLECTORS:
-        util.Finalize(None, _close_all, exitpriority=10)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

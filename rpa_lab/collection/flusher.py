@@ -1,43 +1,37 @@
-"""From what a bot said to fragments on disk: counts steps, joins ends to starts, publishes, retries.
+"""From what waits in memory to fragments on disk: encodes, publishes, retries.
 
-It sees the records in the order in which they were said. What couldn't be written is kept, encoded, and retried under
-the same names; nothing more is taken from the buffer until then, so memory stays within the buffer's bound and one
-batch.
+What couldn't be written is kept, encoded, and retried under the same names; nothing more is taken from the buffer until
+then, and its places in the buffer stay taken: memory stays within the buffer's bound.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections import OrderedDict
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rpa_lab.collection.buffer import Buffer, Record
+from rpa_lab.collection.buffer import REASONS, Buffer
+from rpa_lab.collection.ledger import Ledger
 from rpa_lab.journal.layout import Fragment, day_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rpa_lab.journal.redact import Redactor
 
 __all__ = ["Flusher"]
 
-_REMEMBERED = 10_000  # executions whose starts and step counts are kept; the oldest are forgotten first
-_REMEMBERED_CHARACTERS = 8_000_000  # of their contexts together
-_HEALTH_EVERY_S = 60.0
-_HEALTH_WHILE_OPEN_S = 300.0
-
-
-class _Open:
-    """What is known of an execution whose start this process saw."""
-
-    __slots__ = ("completed", "failed", "monotonic_ns", "next_index", "start", "steps")
-
-    def __init__(self, start: dict[str, Any], monotonic_ns: int) -> None:
-        self.start = start
-        self.monotonic_ns = monotonic_ns
-        self.steps = self.completed = self.failed = self.next_index = 0
-
-    @property
-    def characters(self) -> int:
-        return len(self.start.get("context") or "")
+_HEALTH: Final = "collector_health"
+_HEALTH_EVERY_S: Final = 60.0
+_HEALTH_WHILE_OPEN_S: Final = 300.0
+_CHUNK: Final = 500
+"""Records that are converted at a time: Python code, during which the bot's own waits."""
+_PAUSE_S: Final = 0.0005
+"""Between two chunks, so that the bot's code goes on."""
+_BATCH: Final = 100_000
+"""The most records of a fragment."""
 
 
 class _Pending(NamedTuple):
@@ -52,22 +46,42 @@ class _Pending(NamedTuple):
 
 
 class Flusher:
-    """Writes one collector's records; used by one thread at a time."""
+    """Writes one collector's records; used by one thread at a time.
 
-    def __init__(self, root: Path, *, robot_id: str, host: str) -> None:
+    Parameters
+    ----------
+    root : Path
+        Root folder of the store.
+    robot_id, host : str
+        Who runs, and where.
+    mode : int, optional
+        Permissions of the files that it makes; default: 0640 less the umask.
+    redactor : Redactor, optional
+        Takes out secrets; default: the usual patterns.
+    """
+
+    def __init__(
+        self, root: Path, *, robot_id: str, host: str, mode: int | None = None, redactor: Redactor | None = None
+    ) -> None:
         self.root = root
         self.writer = os.urandom(6).hex()
         self.written = 0
         self.corrected = 0
-        self._who = {"robot_id": robot_id, "host": host}
+        self._ledger = Ledger(self.writer, robot_id=robot_id, host=host)
+        self._mode = mode
+        self._redactor = redactor
         self._seq: dict[tuple[str, date], int] = {}
-        self._open = _Memory()
-        self._ended = _Memory()  # for late steps and repeated ends
-        self._strangers: OrderedDict[str, int] = OrderedDict()  # steps of executions whose start wasn't seen
+        self._parts: dict[str, list[pa.Table]] = {}
         self._pending: list[_Pending] = []
         self._health: tuple[int, ...] = ()
         self._health_at = float("-inf")
         self._flush_ms: float | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Records that are encoded and not yet on disk."""
+        checked: int = sum(part.num_rows for name, parts in self._parts.items() if name != _HEALTH for part in parts)
+        return checked + sum(pending.rows for pending in self._pending)
 
     def flush(self, buffer: Buffer, *, final: bool = False) -> None:
         """Write all that waits, and what an earlier flush couldn't.
@@ -85,250 +99,143 @@ class Flusher:
             If the disk refuses; what wasn't written is kept for the next flush.
         """
         began = time.perf_counter()
-        self._publish()
-        records = buffer.drain()
-        if records:
-            try:
-                self._encode(records, buffer)
-            except (
-                BaseException
-            ):  # a signal handler's SystemExit in the middle: what isn't encoded is lost, and counted
-                kept = self.written + self.waiting + len(buffer) + sum(buffer.dropped.values())
-                buffer.count_dropped("flush_failed", buffer.recorded - kept)
-                raise
-            self._publish()
-            self._flush_ms = (time.perf_counter() - began) * 1000
-        if self._says_health(buffer, final=final):
-            self._publish()
+        until = buffer.drained + len(buffer)  # what comes meanwhile is the next flush's
+        try:
+            self._publish(buffer)
+            while self._parts or buffer.drained < until:
+                self.encode(buffer)
+                self._seal_parts(buffer)
+                self._publish(buffer)
+                self._flush_ms = (time.perf_counter() - began) * 1000
+            if self._says_health(buffer, final=final):
+                self._publish(buffer)
+        except OSError:
+            raise
+        except BaseException:  # a signal handler's SystemExit in the middle: what isn't encoded is lost, and counted
+            kept = self.written + self.waiting + len(buffer) + sum(buffer.dropped.values())
+            buffer.count_dropped("flush_failed", buffer.recorded - kept)
+            raise
+
+    def encode(self, buffer: Buffer, *, explain: bool = False) -> list[str]:
+        """Turn what waits into checked rows, without writing them.
+
+        Parameters
+        ----------
+        buffer : Buffer
+            Where the records wait.
+        explain : bool
+            Whether to say what is wrong with them; it is counted in any case.
+
+        Returns
+        -------
+        list of str
+            Why records, or values of them, can't be kept.
+        """
+        wrong: list[str] = []
+        taken = 0
+        while taken < _BATCH and (records := buffer.drain(_CHUNK)):
+            taken += len(records)
+            rows, refused = self._ledger.rows(records)
+            buffer.count_dropped("invalid", len(refused))
+            wrong += refused
+            for table, columns in rows.items():
+                wrong += self._check(buffer, table, columns, explain=explain)
+            if len(buffer):
+                time.sleep(_PAUSE_S)
+        return wrong
 
     def give_up(self, buffer: Buffer) -> None:
         """Count what could not be written as dropped: the process is ending."""
-        lost = sum(pending.rows for pending in self._pending) + len(buffer.drain())
+        lost = self.waiting
+        while records := buffer.drain(_BATCH):
+            lost += len(records)
         self._pending.clear()
+        self._parts.clear()
         buffer.count_dropped("flush_failed", lost)
+        buffer.release()
 
-    @property
-    def waiting(self) -> int:
-        """Records that are encoded and not yet on disk."""
-        return sum(pending.rows for pending in self._pending)
+    def _check(self, buffer: Buffer, name: str, columns: dict[str, list[Any]], *, explain: bool = False) -> list[str]:
+        from rpa_lab.journal.encode import check, wrong_values  # brings pyarrow, here and not earlier
+        from rpa_lab.schema import TABLES
 
-    def _encode(self, records: Any, buffer: Buffer) -> None:
-        tables: dict[str, list[dict[str, Any]]] = {}
-        for record in records:
+        count = len(next(iter(columns.values())))
+        try:
+            checked = check(TABLES[name], columns, count)
+        except Exception as mistake:  # noqa: BLE001 - what is drained is either kept or counted, whatever happens
+            buffer.count_dropped("invalid", count)
+            return [f"{name}: {mistake}"]
+        buffer.count_dropped("invalid", len(checked.problems))
+        self.corrected += checked.corrected
+        if checked.rows.num_rows:
+            self._parts.setdefault(name, []).append(checked.rows)
+        return [f"{name}, {wrong}" for wrong in wrong_values(TABLES[name], checked, columns)] if explain else []
+
+    def _seal_parts(self, buffer: Buffer) -> None:
+        """Encode the checked rows into pending fragments, one for each table and day."""
+        while self._parts:
+            name = next(iter(self._parts))
             try:
-                table, row = self._row(record)
-            except Exception:  # noqa: BLE001 - one record that can't be understood must not take the others along
-                buffer.count_dropped("invalid", 1)
-            else:
-                tables.setdefault(table, []).append(row)
-        for table, rows in tables.items():
-            try:
-                refused = self._seal(table, rows, counted=True)
-            except Exception:  # noqa: BLE001 - what is drained is either written or counted, whatever happens
-                refused = len(rows)
-            buffer.count_dropped("invalid", refused)
+                self._pending += self._sealed(name, self._parts[name])
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001 - rows that can't be encoded must not stop all that come later
+                buffer.count_dropped("invalid", sum(part.num_rows for part in self._parts[name]))
+            del self._parts[name]
+        if not self._pending:
+            buffer.release()  # nothing of what was drained was any good
 
-    def _seal(self, name: str, rows: list[dict[str, Any]], *, counted: bool) -> int:
-        """Encode rows into pending fragments, one a day; returns how many rows were refused."""
-        from rpa_lab.journal.encode import check, split_by_day, with_origin  # brings pyarrow, here and not earlier
+    def _sealed(self, name: str, parts: list[pa.Table]) -> list[_Pending]:
+        import pyarrow as pa
+
+        from rpa_lab.journal.encode import split_by_day, with_origin
         from rpa_lab.journal.fragment import encode_parquet
         from rpa_lab.schema import TABLES
 
-        table = TABLES[name]
-        columns = {c.name: [row.get(c.name) for row in rows] for c in table.columns if not c.hidden}
-        checked = check(table, columns, len(rows))
-        self.corrected += checked.corrected
-        if checked.rows.num_rows:
-            for day, part in split_by_day(table, checked.rows):
-                seq = self._seq.get((name, day), 0)
-                self._seq[name, day] = seq + 1
-                fragment = Fragment(self.writer, seq)
-                data = encode_parquet(table, with_origin(table, part, fragment))
-                self._pending.append(_Pending(name, day, fragment, data, part.num_rows if counted else 0))
-        return len(checked.problems)
+        table, sealed = TABLES[name], []
+        for day, part in split_by_day(table, pa.concat_tables(parts)):
+            fragment = Fragment(self.writer, self._seq.get((name, day), 0))
+            data = encode_parquet(table, with_origin(table, part, fragment))
+            sealed.append(_Pending(name, day, fragment, data, 0 if name == _HEALTH else part.num_rows))
+        for pending in sealed:
+            self._seq[name, pending.day] = pending.fragment.seq + 1
+        return sealed
 
-    def _publish(self) -> None:
+    def _publish(self, buffer: Buffer) -> None:
         if not self._pending:
             return
         from rpa_lab.journal.fragment import publish_fragment
         from rpa_lab.journal.root import open_root
 
-        open_root(self.root)
+        open_root(self.root, mode=self._mode)
         while self._pending:
             pending = self._pending[0]
-            publish_fragment(day_folder(self.root, pending.table, pending.day), pending.fragment, pending.data)
+            folder = day_folder(self.root, pending.table, pending.day)
+            publish_fragment(folder, pending.fragment, pending.data, mode=self._mode)
             del self._pending[0]
             self.written += pending.rows
+        if not self._parts:
+            buffer.release()
 
     def _says_health(self, buffer: Buffer, *, final: bool) -> bool:
-        drops = tuple(buffer.dropped.values())
+        drops = tuple(buffer.dropped[reason] for reason in REASONS)
         counts = (buffer.recorded, self.written, self.corrected, *drops)
         since = time.monotonic() - self._health_at
         changed = counts != self._health
         due = changed and (since >= _HEALTH_EVERY_S or final or drops != self._health[3:])
-        if not (due or (self._open and since >= _HEALTH_WHILE_OPEN_S)):
+        if not (due or (self._ledger.any_open and since >= _HEALTH_WHILE_OPEN_S)):
             return False
         row = {
             "timestamp": time.time_ns() // 1000,
             "writer": self.writer,
-            **self._who,
+            **self._ledger.who,
             "pid": os.getpid(),
             "recorded": buffer.recorded,
             "written": self.written,
             "corrected": self.corrected,
             "flush_ms": self._flush_ms,
-            **{f"dropped_{reason}": count for reason, count in buffer.dropped.items()},
+            **{f"dropped_{reason}": count for reason, count in zip(REASONS, drops, strict=True)},
         }
-        self._seal("collector_health", [row], counted=False)
+        self._check(buffer, _HEALTH, {name: [value] for name, value in row.items()})
+        self._seal_parts(buffer)
         self._health, self._health_at = counts, time.monotonic()
         return True
-
-    def _known(self, execution_id: str) -> _Open | None:
-        return self._open.get(execution_id) or self._ended.get(execution_id)
-
-    def _row(self, record: Record) -> tuple[str, dict[str, Any]]:
-        kind, values = record
-        match kind:
-            case "step":
-                return "steps", self._step(values)
-            case "start":
-                return "executions", self._start(values)
-            case "complete":
-                return "executions", self._complete(values)
-            case "recovery":
-                row = self._timed(values)
-                return "recoveries", row
-            case _:
-                return "resources", {**self._who, **{k: v for k, v in values.items() if v is not None}}
-
-    def _start(self, values: dict[str, Any]) -> dict[str, Any]:
-        monotonic_ns = values.pop("monotonic_ns")
-        start = {**self._who, **values}
-        execution_id, opened = _key(start["execution_id"]), _Open(start, monotonic_ns)
-        if (before := self._known(execution_id)) is not None:  # started again: its steps go on counting
-            opened.steps, opened.next_index = before.steps, before.next_index
-            opened.completed, opened.failed = before.completed, before.failed
-            self._ended.pop(execution_id)
-        self._open.keep(execution_id, opened)
-        return {**start, "status": "running"}
-
-    def _complete(self, values: dict[str, Any]) -> dict[str, Any]:
-        from rpa_lab.records import execution_status
-
-        monotonic_ns = values.pop("monotonic_ns")
-        now = values.pop("now_us")
-        execution_id = _key(values["execution_id"])
-        if values["status"] is None or execution_status(values["status"]) == "running":
-            values["status"] = f"ended as {values['status']}"  # no word for an end: checked as an unknown one
-        known = self._known(execution_id)
-        if known is None:
-            row = {**self._who, **values, "completed_at": now}
-            if row.get("started_at") is not None:
-                row["duration_ms"] = (now - _micros(row["started_at"])) / 1000
-            return row
-        self._open.pop(execution_id)
-        self._ended.keep(execution_id, known)
-        duration_ms = (monotonic_ns - known.monotonic_ns) / 1e6
-        end = {k: v for k, v in values.items() if k not in ("started_at", "workflow_id")}
-        return {
-            **known.start,
-            **end,
-            "completed_at": known.start["started_at"] + round(duration_ms * 1000),
-            "duration_ms": duration_ms,
-            "steps_total": known.steps,
-            "steps_completed": known.completed,
-            "steps_failed": known.failed,
-        }
-
-    def _step(self, values: dict[str, Any]) -> dict[str, Any]:
-        from rpa_lab.records import step_status
-
-        row = self._timed(values)
-        if row.get("node_id") is None or row.get("action_type") is None or row.get("status") is None:
-            raise ValueError("a step needs node_id, action_type and status")  # before it is counted
-        execution_id = _key(row["execution_id"])
-        known = self._known(execution_id)
-        if known is None:
-            index = self._strangers.pop(execution_id, 0)
-            self._strangers[execution_id] = index + 1
-            if len(self._strangers) > _REMEMBERED:
-                self._strangers.popitem(last=False)
-            if row.get("step_id") is None and row.get("step_index") is None:
-                # other processes may record steps of this execution too: an index of our own would clash with theirs
-                row["step_id"] = f"{execution_id}:{self.writer}:{index}"
-            return row
-        said = row.get("step_index")
-        place = said if isinstance(said, int) else known.next_index
-        row["step_index"] = place
-        known.next_index = max(known.next_index, place + 1)
-        known.steps += 1
-        status = step_status(row["status"]) or "failed"
-        known.completed += status == "completed"
-        known.failed += status == "failed"
-        return row
-
-    def _timed(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values with the workflow and whichever of start, end and duration wasn't said."""
-        row = dict(values)
-        now = row.pop("now_us", None)
-        known = self._known(_key(row["execution_id"]))
-        if row.get("workflow_id") is None and known is not None:
-            row["workflow_id"] = known.start["workflow_id"]
-        duration_us = _whole_micros(row.get("duration_ms"))
-        if row.get("completed_at") is None:
-            started = row.get("started_at")
-            said = started is not None and duration_us is not None
-            row["completed_at"] = _micros(started) + (duration_us or 0) if said else now
-        if row.get("started_at") is None and row["completed_at"] is not None:
-            row["started_at"] = _micros(row["completed_at"]) - (duration_us or 0)
-        if row.get("duration_ms") is None and row["completed_at"] is not None:
-            row["duration_ms"] = (_micros(row["completed_at"]) - _micros(row["started_at"])) / 1000
-        return row
-
-
-class _Memory:
-    """Executions by id, the oldest forgotten where there are too many or their contexts take too much room."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, _Open] = OrderedDict()
-        self._characters = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._kept)
-
-    def get(self, execution_id: str) -> _Open | None:
-        return self._kept.get(execution_id)
-
-    def pop(self, execution_id: str) -> None:
-        gone = self._kept.pop(execution_id, None)
-        self._characters -= gone.characters if gone else 0
-
-    def keep(self, execution_id: str, one: _Open) -> None:
-        self.pop(execution_id)
-        self._kept[execution_id] = one
-        self._characters += one.characters
-        while len(self._kept) > _REMEMBERED or (self._characters > _REMEMBERED_CHARACTERS and len(self._kept) > 1):
-            self.pop(next(iter(self._kept)))
-
-
-def _key(execution_id: object) -> str:
-    return execution_id if isinstance(execution_id, str) else str(execution_id)
-
-
-def _micros(at: Any) -> int:
-    if isinstance(at, int):
-        return at
-    from rpa_lab.journal.encode import to_micros
-
-    micros = to_micros(at)
-    if micros is None:
-        raise ValueError(f"{at!r} is no time")
-    return micros
-
-
-def _whole_micros(duration_ms: Any) -> int | None:
-    """A duration as microseconds; None where it is missing or no duration (which is then counted when checked)."""
-    try:
-        return round(float(duration_ms) * 1000) if 0 <= float(duration_ms) < float("inf") else None
-    except (TypeError, ValueError, OverflowError):
-        return None

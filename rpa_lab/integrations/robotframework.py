@@ -1,16 +1,8 @@
 """Runs of Robot Framework: a test or task is an execution, a keyword that does something itself is a step.
 
-A *step* is a keyword (setups and teardowns of tests and keywords too) that was run and holds no other keyword and no
-control structure: calls that only lead to others are in its `node_id`, ``Submit Form > Click``. No step holds another,
-so their times add up. FOR, IF, TRY, WHILE and GROUP are looked into and not named: all turns of a loop are runs of one
-node.
-
-The *workflow* is the test with the suite that holds it, ``Orders.Ship``. The suites above are left out of its name:
-they are the folders that somebody gave to ``robot``, and with them ``robot tests`` and ``robot tests/orders.robot``
-would run two different workflows. No name comes from a path. The setups and teardowns of suites belong to no test; they
-are counted and left out.
-
-Everything takes the model of `robot.result` as installed (4.1 or newer), which also reads what older versions wrote.
+`RobotFramework` reads an output.xml afterwards. `Listener` records the same live, inside the robot. What is a step, a
+workflow and the identity of a run is said once, in `rpa_lab.integrations.robot_model`; so one run gives the same rows
+either way, and counts once where both were used.
 """
 
 from __future__ import annotations
@@ -20,39 +12,31 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from hashlib import blake2b
 from io import BytesIO
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from rpa_lab.errors import InputError, need
+from rpa_lab.errors import need
 from rpa_lab.integrations.output_xml import Outline, outline
+from rpa_lab.integrations.robot_listener import Listener
+from rpa_lab.integrations.robot_model import (
+    Identities,
+    Item,
+    end_of,
+    keyword_name,
+    not_run,
+    start_of,
+    start_time,
+    step_row,
+)
 from rpa_lab.integrations.source import Parsed, Source
-from rpa_lab.records import execution_status, node_path, step_status
+from rpa_lab.records import node_path
 
-__all__ = [
-    "RobotFramework",
-    "children",
-    "duration_ms",
-    "execution_id",
-    "execution_row",
-    "failure",
-    "keyword_name",
-    "start_time",
-    "step_row",
-    "workflow_id",
-]
+__all__ = ["Listener", "RobotFramework"]
 
 _KEYWORDS = frozenset({"KEYWORD", "SETUP", "TEARDOWN"})
-_MILLISECOND = timedelta(milliseconds=1)
-_ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/].*", re.DOTALL)
 _UNKNOWN_CHILD = re.compile(r"Incompatible child element '(.+?)' for '(.+?)'")
-_CONTEXT_TEXT: Final = 4_000  # characters of a documentation or message: a context has room for 20,000 in all
 _NOT_RUN, _OF_SUITES = "steps not run", "steps of suite setups and teardowns"
 _TASK_UNTIMED, _STEP_UNTIMED = "tasks without a start time", "steps without a start time"
-
-Item = Any
-"""A suite, test, keyword or control structure of `robot.result`; its classes differ from version to version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +62,7 @@ class RobotFramework:
     """
 
     name: ClassVar[str] = "robotframework"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     full_names: bool = False
     max_depth: int = 400
@@ -111,208 +95,28 @@ class RobotFramework:
         seen = outline(source, max_depth=self.max_depth)
         result = _load(source, seen)
         about = {"rpa": bool(result.rpa), "generator": seen.generator}
+        identities = Identities()
         executions: list[dict[str, Any]] = []
         steps: list[dict[str, Any]] = []
         left_out: Counter[str] = Counter()
         homes: dict[str, set[tuple[str, ...]]] = {}
         for suites, test in _tests(result.suite, (), left_out):
-            if start_time(test) is None:
+            start = start_time(test)
+            if start is None:
                 left_out[_TASK_UNTIMED] += 1
                 continue
-            execution = execution_row(test, suites, full_names=self.full_names, about=about)
-            of_test = list(_steps(test, execution, left_out))
-            execution |= _totals(of_test)
-            executions.append(execution)
+            identity = identities.of(suites, test.name, start=start)
+            begun = start_of(test, suites, identity=identity, full_names=self.full_names, about=about)
+            of_test = list(_steps(test, begun, left_out))
+            executions.append(_with_json(begun | end_of(test, started_at=start)) | _totals(of_test))
             steps += of_test
-            homes.setdefault(execution["workflow_id"], set()).add(suites)
+            homes.setdefault(begun["workflow_id"], set()).add(suites)
+        tables = {"executions": executions, "steps": steps}
         return Parsed(
-            tables={"executions": _columns(executions), "steps": _columns(steps)},
+            tables={name: _columns(rows) for name, rows in tables.items() if rows},
             left_out=dict(left_out),
             warnings=tuple(_ambiguous(homes)) if homes else ("holds no test or task that was run",),
         )
-
-
-def workflow_id(suites: tuple[str, ...], test: str, *, full_names: bool = False) -> str:
-    r"""The workflow that a test is a run of.
-
-    Parameters
-    ----------
-    suites : tuple of str
-        The names of the suites that hold it, outermost first.
-    test : str
-        Its own name.
-    full_names : bool
-        Whether to name all suites, not only the innermost.
-
-    Returns
-    -------
-    str
-        A suite that somebody named by a path (``--name``) counts by the last part of it.
-
-    Examples
-    --------
-    >>> workflow_id(("Tests", "Orders"), "Ship"), workflow_id(("Tests", "Orders"), "Ship", full_names=True)
-    ('Orders.Ship', 'Tests.Orders.Ship')
-    >>> workflow_id((r"C:\robots\orders.robot",), "Ship")
-    'orders.Ship'
-    """
-    return ".".join((*map(_no_path, suites if full_names else suites[-1:]), test))
-
-
-def execution_id(suites: tuple[str, ...], test: str, *, test_id: str, start: datetime) -> str:
-    """The identity of one run of a test: the same from its output.xml, whatever its schema, and from a listener.
-
-    Parameters
-    ----------
-    suites, test : tuple of str, str
-        The names of its suites, outermost first, and its own.
-    test_id : str
-        Robot Framework's id of the test, ``s1-s2-t3``.
-    start : datetime
-        When it started, as written: without a zone. Cut to milliseconds, which is all that versions before 7 wrote.
-
-    Returns
-    -------
-    str
-        24 hex digits.
-
-    Examples
-    --------
-    >>> execution_id(("Orders",), "Ship", test_id="s1-t1", start=datetime(2026, 11, 3, 8, 0, 0, 123456))
-    'b3d4213277e68eb27000c01a'
-    """
-    at = start.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
-    said = json.dumps([".".join((*suites, test)), test_id, at], ensure_ascii=True)
-    return blake2b(said.encode(), digest_size=12).hexdigest()
-
-
-def execution_row(
-    test: Item, suites: tuple[str, ...], *, full_names: bool = False, about: Mapping[str, object] | None = None
-) -> dict[str, Any]:
-    """A test's result as a row of executions, without what is counted from its steps.
-
-    Parameters
-    ----------
-    test : robot.result.TestCase
-        A finished test with a start time.
-    suites : tuple of str
-        The names of its suites, outermost first.
-    full_names : bool
-        As for `workflow_id`.
-    about : mapping, optional
-        What else its context says.
-
-    Returns
-    -------
-    dict
-        Values by column; times are naive.
-    """
-    start, elapsed = start_time(test), duration_ms(test)
-    if start is None:
-        raise InputError(f"test {test.name!r} has no start time, expected a finished test")
-    said = {
-        "suite": _no_path(suites[-1]) if suites else "",
-        "long_name": ".".join((*map(_no_path, suites), test.name)),
-        "test_id": test.id,
-        "tags": [str(tag) for tag in test.tags],
-        "documentation": _cut(test.doc),
-        "message": _cut(test.message),
-        **(about or {}),
-    }
-    return {
-        "execution_id": execution_id(suites, test.name, test_id=test.id, start=start),
-        "workflow_id": workflow_id(suites, test.name, full_names=full_names),
-        "started_at": start,
-        "completed_at": start + max(elapsed, 0.0) * _MILLISECOND,
-        "duration_ms": elapsed,
-        "status": execution_status(test.status) or "failed",
-        "error_message": test.message if test.status == "FAIL" else None,
-        "context": json.dumps({key: value for key, value in said.items() if value not in ("", [])}, ensure_ascii=False),
-    }
-
-
-def step_row(
-    keyword: Item, path: tuple[str, ...], *, execution: Mapping[str, Any], index: int
-) -> dict[str, Any] | None:
-    """A keyword's result as a row of steps; None if it wasn't run or nobody knows when.
-
-    Parameters
-    ----------
-    keyword : robot.result.Keyword
-        One that holds no `children`.
-    path : tuple of str
-        Names of the keywords around it, outermost first, and its own.
-    execution : mapping
-        The row of its execution.
-    index : int
-        Its place among the steps of the execution, from 0.
-
-    Returns
-    -------
-    dict or None
-        Values by column; times are naive.
-    """
-    start, elapsed = start_time(keyword), duration_ms(keyword)
-    if start is None or _not_run(keyword):
-        return None
-    name, owner = keyword_name(keyword)
-    return {
-        "execution_id": execution["execution_id"],
-        "workflow_id": execution["workflow_id"],
-        "node_id": node_path(*path),
-        "action_type": name,
-        "target_element": str(keyword.args[0]) if keyword.args else None,
-        "started_at": start,
-        "completed_at": start + max(elapsed, 0.0) * _MILLISECOND,
-        "duration_ms": elapsed,
-        "status": step_status(keyword.status) or "failed",
-        "error_details": failure(keyword),
-        "step_index": index,
-        "application": owner,
-    }
-
-
-def children(item: Item) -> list[Item]:
-    """The keywords and control structures within a test, keyword or structure, in the order in which they ran."""
-    return [
-        *_fixture(item, "setup"),
-        *(child for child in getattr(item, "body", ()) if child.type != "MESSAGE"),
-        *_fixture(item, "teardown"),
-    ]
-
-
-def keyword_name(keyword: Item) -> tuple[str, str | None]:
-    """A keyword's own name, and the library or resource that it comes from."""
-    if hasattr(keyword, "owner"):  # since Robot Framework 7; before, `name` was both
-        name, owner = keyword.name, keyword.owner
-    else:
-        name, owner = keyword.kwname, keyword.libname
-    return name or "(no name)", owner or None
-
-
-def start_time(item: Item) -> datetime | None:
-    """When a test or keyword started, as written: without a zone."""
-    if hasattr(item, "start_time"):  # since Robot Framework 6.1
-        start: datetime | None = item.start_time
-        return start
-    return datetime.strptime(item.starttime, "%Y%m%d %H:%M:%S.%f") if item.starttime else None  # noqa: DTZ007
-
-
-def duration_ms(item: Item) -> float:
-    """How long a test or keyword took, milliseconds, as Robot Framework itself says."""
-    if hasattr(item, "elapsed_time"):  # since Robot Framework 6.1
-        elapsed: timedelta = item.elapsed_time
-        return elapsed / _MILLISECOND
-    return float(item.elapsedtime)
-
-
-def failure(keyword: Item) -> str | None:
-    """Why a keyword failed; None if it didn't."""
-    if keyword.status != "FAIL":
-        return None
-    # before Robot Framework 7 a keyword's status has no message of its own, but the log has
-    logged = [m.message for m in getattr(keyword, "body", ()) if m.type == "MESSAGE" and m.level == "FAIL"]
-    return getattr(keyword, "message", "") or (logged[-1] if logged else None)
 
 
 def _load(source: Source, seen: Outline) -> Item:
@@ -335,8 +139,7 @@ def _tests(suite: Item, above: tuple[str, ...], left_out: Counter[str]) -> Itera
     """Each test with the names of its suites."""
     names = (*above, suite.name)
     for fixture in (*_fixture(suite, "setup"), *_fixture(suite, "teardown")):
-        keywords = [keyword for keyword, _ in _leaves([fixture], ())]
-        left_out[_OF_SUITES] += sum(not _not_run(keyword) for keyword in keywords)
+        left_out[_OF_SUITES] += sum(not not_run(keyword) for keyword, _ in _leaves([fixture], ()))
     for test in suite.tests:
         yield names, test
     for inner in suite.suites:
@@ -345,10 +148,10 @@ def _tests(suite: Item, above: tuple[str, ...], left_out: Counter[str]) -> Itera
 
 def _steps(test: Item, execution: Mapping[str, Any], left_out: Counter[str]) -> Iterator[dict[str, Any]]:
     index = 0
-    for keyword, path in _leaves(children(test), ()):
-        step = step_row(keyword, path, execution=execution, index=index)
+    for keyword, path in _leaves(_children(test), ()):
+        step = step_row(keyword, node_path(*path), execution=execution, index=index)
         if step is None:
-            left_out[_NOT_RUN if _not_run(keyword) else _STEP_UNTIMED] += 1
+            left_out[_NOT_RUN if not_run(keyword) else _STEP_UNTIMED] += 1
         else:
             index += 1
             yield step
@@ -357,13 +160,22 @@ def _steps(test: Item, execution: Mapping[str, Any], left_out: Counter[str]) -> 
 def _leaves(items: list[Item], path: tuple[str, ...]) -> Iterator[tuple[Item, tuple[str, ...]]]:
     """The keywords that hold nothing further, each with the names that lead to it."""
     for item in items:
-        within = children(item)
+        within = _children(item)
         is_keyword = item.type in _KEYWORDS
         here = (*path, keyword_name(item)[0]) if is_keyword else path
         if within:
             yield from _leaves(within, here)
         elif is_keyword:
             yield item, here
+
+
+def _children(item: Item) -> list[Item]:
+    """The keywords and control structures within a test, keyword or structure, in the order in which they ran."""
+    return [
+        *_fixture(item, "setup"),
+        *(child for child in getattr(item, "body", ()) if child.type != "MESSAGE"),
+        *_fixture(item, "teardown"),
+    ]
 
 
 def _fixture(item: Item, which: str) -> list[Item]:
@@ -373,17 +185,21 @@ def _fixture(item: Item, which: str) -> list[Item]:
     return [fixture] if fixture else []
 
 
-def _not_run(keyword: Item) -> bool:
-    return keyword.status in ("NOT RUN", "NOT_RUN", "NOT SET")
-
-
 def _totals(steps: list[dict[str, Any]]) -> dict[str, int]:
     counts = Counter(step["status"] for step in steps)
     return {"steps_total": len(steps), "steps_completed": counts["completed"], "steps_failed": counts["failed"]}
 
 
+def _with_json(execution: dict[str, Any]) -> dict[str, Any]:
+    """The row with its contexts as text: nothing rather than an empty object, as a collector has it."""
+    said = {name: execution[name] for name in ("context", "end_context")}
+    return execution | {
+        name: json.dumps(mapping, ensure_ascii=False) if mapping else None for name, mapping in said.items()
+    }
+
+
 def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _ambiguous(homes: Mapping[str, set[tuple[str, ...]]]) -> Iterator[str]:
@@ -391,15 +207,3 @@ def _ambiguous(homes: Mapping[str, set[tuple[str, ...]]]) -> Iterator[str]:
         if len(suites) > 1:
             places = " and ".join(sorted(".".join(names) for names in suites))
             yield f"the runs of {places} are counted as one workflow, {workflow}; full_names keeps them apart"
-
-
-def _no_path(suite: str) -> str:
-    if not _ABSOLUTE.fullmatch(suite):
-        return suite
-    last = re.split(r"[\\/]", suite.rstrip("\\/"))[-1]
-    return last.rpartition(".")[0] or last
-
-
-def _cut(text: str | None) -> str:
-    said = text or ""
-    return said if len(said) <= _CONTEXT_TEXT else said[: _CONTEXT_TEXT - 1] + "…"

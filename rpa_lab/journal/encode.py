@@ -23,11 +23,12 @@ from rpa_lab.journal.redact import redact, redact_json_text, redact_name
 from rpa_lab.records import execution_status, recovery_status, step_status
 from rpa_lab.schema import Column, Table
 
-__all__ = ["Checked", "Problem", "check", "epoch_us", "split_by_day", "to_micros", "with_origin"]
+__all__ = ["Checked", "Problem", "check", "epoch_us", "split_by_day", "to_micros", "with_origin", "wrong_values"]
 
 _CUT: Final = "… [cut]"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_NO_DURATION_MS: Final = 1e12  # thirty years
 _EARLIEST, _LATEST = 0, (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _STATUS_OF: dict[str, Callable[[object], str | None]] = {
     "executions": execution_status,
@@ -56,13 +57,19 @@ class Problem:
 class Checked:
     """Rows fit to be written, and what had to be done to them.
 
-    `kept` has the index, in what was given, of each row of `rows`.
+    `kept` has the index, in what was given, of each row of `rows`; `corrections` counts, by column, the values that
+    were cut, mapped or set to null.
     """
 
     rows: pa.Table
     kept: list[int]
     problems: tuple[Problem, ...]
-    corrected: int
+    corrections: Mapping[str, int]
+
+    @property
+    def corrected(self) -> int:
+        """How many values were corrected in all."""
+        return sum(self.corrections.values())
 
 
 def epoch_us(at: datetime) -> int:
@@ -103,7 +110,7 @@ def check(table: Table, columns: Mapping[str, Sequence[Any] | pa.Array | pa.Chun
     >>> checked.rows.num_rows, str(checked.problems[0])
     (1, 'row 1: writer is None, expected a string')
     """
-    corrected = 0
+    corrections: dict[str, int] = {}
     arrays: dict[str, pa.Array] = {}
     for column in table.columns:
         if column.hidden:
@@ -118,7 +125,8 @@ def check(table: Table, columns: Mapping[str, Sequence[Any] | pa.Array | pa.Chun
         if column.name in _DEFAULTS and array.null_count:
             array = array.fill_null(_DEFAULTS[column.name])
         arrays[column.name] = array
-        corrected += wrong
+        if wrong:
+            corrections[column.name] = wrong
     keep, problems = _complete(table, arrays, columns, count)
     rows = pa.table(arrays, schema=pa.schema([table.arrow.field(name) for name in arrays])) if not problems else None
     if rows is None:
@@ -126,7 +134,20 @@ def check(table: Table, columns: Mapping[str, Sequence[Any] | pa.Array | pa.Chun
         rows = pa.table({name: array.filter(mask) for name, array in arrays.items()})
         rows = rows.cast(pa.schema([table.arrow.field(name) for name in arrays]))
     kept = [i for i, good in enumerate(keep) if good] if problems else list(range(count))
-    return Checked(rows, kept, tuple(problems), corrected)
+    return Checked(rows, kept, tuple(problems), corrections)
+
+
+def wrong_values(
+    table: Table, checked: Checked, columns: Mapping[str, Sequence[Any] | pa.Array | pa.ChunkedArray]
+) -> Iterator[Problem]:
+    """What was wrong with the rows that were given to `check`: why some can't be kept, and what had to be corrected.
+
+    Of a column that has several corrected values the first row stands for all.
+    """
+    yield from checked.problems
+    for name in checked.corrections:
+        if name not in {problem.field for problem in checked.problems}:
+            yield Problem(0, name, quote(_item(columns[name], 0)), _expected(table[name]))
 
 
 def split_by_day(table: Table, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
@@ -184,12 +205,16 @@ def _expected(column: Column) -> str:
     match column.kind:
         case "time":
             return "a time from 1970 to 2199"
-        case "number" | "duration":
+        case "number":
             return "a finite number"
+        case "duration":
+            return "a finite number of milliseconds, not negative"
+        case "status":
+            return "a status (docs/schema.md names them)"
         case "count":
-            return "a whole number"
+            return "a whole number, not negative"
         case _:
-            return "a string"
+            return f"a string of at most {column.limit:,} characters"
 
 
 def _to_arrow(values: Sequence[Any] | pa.Array | pa.ChunkedArray, column: Column) -> tuple[pa.Array, int]:
@@ -207,8 +232,10 @@ def _to_arrow(values: Sequence[Any] | pa.Array | pa.ChunkedArray, column: Column
         else:
             return array, 0
     convert = _CONVERT[column.kind]
-    if column.kind not in ("time", "json"):
+    if column.kind != "json":
         try:
+            if column.kind == "time":  # whole microseconds, as a collector hands them over
+                return pa.array(values, pa.int64()).cast(target), 0
             return pa.array(values, target), 0
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             pass  # one of them doesn't fit: one by one, below
@@ -273,16 +300,25 @@ def _clean(array: pa.Array, column: Column, table: Table) -> tuple[pa.Array, int
             micros = array.cast(pa.int64())
             return _null_where(array, pc.or_(pc.less(micros, _EARLIEST), pc.greater_equal(micros, _LATEST)))
         case "duration":
-            array, wrong = _null_where(array, pc.or_(pc.invert(pc.is_finite(array)), pc.less(array, 0)))
+            good = pc.and_(pc.greater_equal(array, 0), pc.less(array, _NO_DURATION_MS))  # a NaN is neither
+            array, wrong = _null_where(array, pc.invert(good))
             return pc.round(array, ndigits=3), wrong
         case "number":
             return _null_where(array, pc.invert(pc.is_finite(array)))
         case "count":
             return _null_where(array, pc.less(array, 0))
+        case "id" if _is_plain(array, column):
+            return array, 0
         case "status":
             return _map_unique(array, lambda said: _status(said, table))
         case _:
             return _map_unique(array, lambda said: _text(said, column))
+
+
+def _is_plain(array: pa.Array, column: Column) -> bool:
+    """Whether nothing has to be done to any of the ids, most of which are unique: looked at in C, all at once."""
+    longest = pc.max(pc.utf8_length(array)).as_py() or 0
+    return longest <= (column.limit or longest) and not pc.any(pc.match_substring(array, "\0")).as_py()
 
 
 def _null_where(array: pa.Array, bad: pa.Array) -> tuple[pa.Array, int]:

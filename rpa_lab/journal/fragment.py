@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rpa_lab.journal.layout import Fragment, fragment_name, fragment_temp
+from rpa_lab.journal.mode import FILE_MODE, FOLDER_MODE, folder_mode, set_mode
 from rpa_lab.schema import SCHEMA_VERSION, Table
 
 __all__ = [
@@ -46,8 +47,6 @@ _ALONE: Final = 1024
 """A workflow of so many rows has row groups of its own."""
 _LARGE: Final = 1_000_000
 """Bytes from which threads read a file faster than one does: they cost more than a fragment."""
-_FILE_MODE: Final = 0o640
-_FOLDER_MODE: Final = 0o750
 
 
 class Unreadable(Exception):  # noqa: N818 - it says what the file is
@@ -196,7 +195,7 @@ def check_bytes(data: bytes, *, name: str) -> Footer:
         raise _unreadable(name, damage) from damage
 
 
-def publish_fragment(folder: Path, fragment: Fragment, data: bytes) -> None:
+def publish_fragment(folder: Path, fragment: Fragment, data: bytes, *, mode: int | None = None) -> None:
     """Make a fragment visible under its name, whole and durably: temp, fsync, replace, fsync of the folder.
 
     Parameters
@@ -207,6 +206,8 @@ def publish_fragment(folder: Path, fragment: Fragment, data: bytes) -> None:
         Its identity. A retry must pass the same, so that it can't count twice.
     data : bytes
         From `encode_parquet`.
+    mode : int, optional
+        Permissions of the file, and of folders that are missing; default: see `rpa_lab.journal.mode`.
 
     Raises
     ------
@@ -214,10 +215,10 @@ def publish_fragment(folder: Path, fragment: Fragment, data: bytes) -> None:
         If the disk refuses; nothing is visible then, or (where only the last fsync failed) the same bytes as after a
         retry.
     """
-    make_folder(folder)
+    make_folder(folder, mode=mode)
     temp = folder / fragment_temp(fragment, secrets.token_hex(6))
     try:
-        write_new(temp, data)
+        write_new(temp, data, mode=mode)
         os.replace(temp, folder / fragment_name(fragment))  # noqa: PTH105 - one name for each call, as strace shows it
     except BaseException:
         with contextlib.suppress(OSError):
@@ -226,25 +227,31 @@ def publish_fragment(folder: Path, fragment: Fragment, data: bytes) -> None:
     fsync_folder(folder)
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that must not exist yet, and fsync it."""
-    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, _FILE_MODE)) as file:
+def write_new(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write a file that must not exist yet, and fsync it; `mode` as for `publish_fragment`."""
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, FILE_MODE)) as file:
+        set_mode(path, mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents; each new entry is fsynced in its parent."""
+def make_folder(folder: Path, *, mode: int | None = None) -> None:
+    """Make a folder and its parents; each new entry is fsynced in its parent. `mode` is that of the files in them."""
     try:
-        os.mkdir(folder, _FOLDER_MODE)  # noqa: PTH102
+        _make_one(folder, mode)
     except FileExistsError:
         return
     except FileNotFoundError:
-        make_folder(folder.parent)
+        make_folder(folder.parent, mode=mode)
         with contextlib.suppress(FileExistsError):
-            os.mkdir(folder, _FOLDER_MODE)  # noqa: PTH102
+            _make_one(folder, mode)
     fsync_folder(folder.parent)
+
+
+def _make_one(folder: Path, mode: int | None) -> None:
+    os.mkdir(folder, FOLDER_MODE)  # noqa: PTH102
+    set_mode(folder, None if mode is None else folder_mode(mode))
 
 
 def fsync_folder(folder: Path) -> None:

@@ -17,8 +17,15 @@ __all__ = ["FORMAT", "check_format", "open_root", "refuse_newer"]
 FORMAT: Final = 1
 
 
-def open_root(root: Path) -> None:
+def open_root(root: Path, *, mode: int | None = None) -> None:
     """Make the root folder and say its format there, unless that is done; refuse a newer format.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    mode : int, optional
+        Permissions of the files that are made, and with x of the folders; default: see `rpa_lab.journal.mode`.
 
     Raises
     ------
@@ -35,9 +42,9 @@ def open_root(root: Path) -> None:
                 )
     if check_format(root):
         return
-    make_folder(root.absolute())
+    make_folder(root.absolute(), mode=mode)
     temp = root / f".tmp-store-{secrets.token_hex(6)}"
-    write_new(temp, json.dumps({"format": FORMAT, "schema": SCHEMA_VERSION}).encode() + b"\n")
+    write_new(temp, json.dumps({"format": FORMAT, "schema": SCHEMA_VERSION}).encode() + b"\n", mode=mode)
     temp.replace(root / STORE)  # whoever comes second writes the same bytes
     fsync_folder(root)
 

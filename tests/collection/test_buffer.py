@@ -14,7 +14,8 @@ def test_recorded_is_drained_waiting_or_dropped_at_any_moment(calls: list[tuple[
     for texts, vital, drain in calls:
         buffer.add(("step", None), texts=texts, vital=vital)
         if drain:
-            drained += len(buffer.drain())
+            drained += len(buffer.drain(1000))
+            buffer.release()
         assert buffer.recorded == drained + len(buffer) + sum(buffer.dropped.values())
         assert len(buffer) <= 10
 
@@ -24,7 +25,7 @@ def test_records_come_out_in_the_order_in_which_they_went_in() -> None:
     for n in range(50):
         buffer.add(("step", n))
 
-    assert [n for _, n in buffer.drain()] == list(range(50))
+    assert [n for _, n in buffer.drain(10**6)] == list(range(50))
     assert len(buffer) == 0
 
 
@@ -47,15 +48,16 @@ def test_long_texts_count_by_their_length() -> None:
 
     for _ in range(10):
         buffer.add(("step", None), texts=20_000)
-    assert len(buffer) == 4  # four times 20,500 bytes fit into nine tenths of 100,000
-    buffer.drain()
+    assert len(buffer) == 4  # four times 20,900 bytes fit into nine tenths of 100,000
+    buffer.drain(10**6)
+    buffer.release()
     buffer.add(("step", None), texts=20_000)
     assert len(buffer) == 1
 
 
 def test_what_comes_after_the_end_is_counted() -> None:
     buffer = Buffer(max_rows=10, max_bytes=10**6)
-    buffer.closed = True
+    buffer.close()
     buffer.add(("step", None))
     buffer.refuse("invalid")
     buffer.count_dropped("flush_failed", 3)
@@ -75,9 +77,9 @@ def test_threads_lose_nothing() -> None:
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        drained += len(buffer.drain())
+        drained += len(buffer.drain(10**6))
     for thread in threads:
         thread.join()
-    drained += len(buffer.drain())
+    drained += len(buffer.drain(10**6))
 
     assert drained == buffer.recorded == 40_000

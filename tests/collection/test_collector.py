@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
+import re
 import sys
-import textwrap
 import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpa_lab import MetricsCollector, TimeSeriesStore
+from rpa_lab.errors import InputError, StoreError
 from rpa_lab.records import Metrics, RecoveryMetrics, ResourceMetrics, StepMetrics
 from tests import strategies
+from tests.collection.processes import run_python
 
 AT = datetime(2026, 11, 3, 10, tzinfo=UTC)
 
@@ -60,7 +63,7 @@ def test_nothing_touches_the_disk_before_the_first_record(root: Path) -> None:
     collector = MetricsCollector(root)
 
     assert not root.exists()
-    assert collector._flush_thread is None
+    assert collector._background.thread is None
 
 
 def test_the_robot_is_named_by_argument_then_environment_then_host(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +143,7 @@ def test_what_a_bot_changes_after_saying_it_is_not_changed_in_the_record(root: P
 
 
 def test_a_disk_that_refuses_is_said_once_and_nothing_is_lost(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     collector = MetricsCollector(root, flush_interval_sec=3600)
     real = os.replace
@@ -151,7 +154,7 @@ def test_a_disk_that_refuses_is_said_once_and_nothing_is_lost(
     monkeypatch.setattr(os, "replace", refuse)
     collector.record_execution_start("e", "w")
     assert [collector.flush() for _ in range(3)] == [False] * 3
-    assert capsys.readouterr().err.count("No space left") == 1
+    assert [record.levelname for record in caplog.records if "No space left" in record.message] == ["WARNING"]
 
     monkeypatch.setattr(os, "replace", real)
     assert collector.flush()
@@ -190,69 +193,8 @@ def test_threads_record_side_by_side(root: Path) -> None:
     assert store.read("executions")["steps_total"].unique().to_list() == [1]
 
 
-def _run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-@pytest.mark.parametrize("ending", ["pass", "sys.exit(3)", "raise ValueError('x')"])
-def test_a_clean_exit_writes_what_is_left(root: Path, ending: str) -> None:
-    _run(
-        f"""
-        import sys
-        from rpa_lab import MetricsCollector
-        collector = MetricsCollector(sys.argv[1], flush_interval_sec=3600)
-        collector.record_execution_start("e", "w")
-        del collector
-        {ending}
-        """,
-        root,
-    )
-
-    assert TimeSeriesStore(root).read("executions")["execution_id"].to_list() == ["e"]
-
-
-def test_a_killed_bot_keeps_what_was_flushed(root: Path) -> None:
-    done = _run(
-        """
-        import os, signal, sys
-        from rpa_lab import MetricsCollector
-        collector = MetricsCollector(sys.argv[1], flush_interval_sec=3600)
-        collector.record_execution_start("flushed", "w")
-        assert collector.flush()
-        collector.record_execution_start("lost", "w")
-        os.kill(os.getpid(), signal.SIGKILL)
-        """,
-        root,
-    )
-
-    assert done.returncode == -9
-    assert TimeSeriesStore(root).read("executions")["execution_id"].to_list() == ["flushed"]
-
-
-def test_a_forked_child_writes_its_own_records_and_not_its_parents(root: Path) -> None:
-    done = _run(
-        """
-        import os, sys
-        from rpa_lab import MetricsCollector
-        collector = MetricsCollector(sys.argv[1], flush_interval_sec=3600)
-        collector.record_execution_start("parent", "w")
-        child = os.fork()
-        if not child:
-            collector.record_execution_start("child", "w")
-            os._exit(0 if collector.flush() else 1)
-        assert os.waitpid(child, 0)[1] == 0
-        """,
-        root,
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert sorted(TimeSeriesStore(root).read("executions")["execution_id"]) == ["child", "parent"]
-    assert len({path.name[2:14] for path in TimeSeriesStore(root).files(table="executions")}) == 2
-
-
 def test_recording_and_flushing_never_loads_polars_nor_an_import_pyarrow(root: Path) -> None:
-    done = _run(
+    done = run_python(
         """
         import sys
         from rpa_lab import MetricsCollector
@@ -267,80 +209,6 @@ def test_recording_and_flushing_never_loads_polars_nor_an_import_pyarrow(root: P
     )
 
     assert done.stdout.split() == ["False", "True", "False"], done.stderr
-
-
-@pytest.mark.parametrize("start_method", ["fork", "spawn", "forkserver"])
-def test_a_process_of_multiprocessing_writes_what_is_left(root: Path, tmp_path: Path, start_method: str) -> None:
-    (tmp_path / "bot.py").write_text(
-        textwrap.dedent(
-            """
-            import multiprocessing, sys
-            from concurrent.futures import ProcessPoolExecutor
-            from rpa_lab import MetricsCollector
-
-            def work(root, number):
-                collector = MetricsCollector(root, flush_interval_sec=3600)
-                with collector.execution("w", execution_id=f"own {number}"):
-                    pass
-
-            def inherited(number):
-                with COLLECTOR.execution("w", execution_id=f"inherited {number}"):
-                    pass
-
-            if __name__ == "__main__":
-                context = multiprocessing.get_context(sys.argv[2])
-                COLLECTOR = MetricsCollector(sys.argv[1], flush_interval_sec=3600)
-                jobs = [context.Process(target=work, args=(sys.argv[1], n)) for n in range(2)]
-                if sys.argv[2] == "fork":
-                    jobs += [context.Process(target=inherited, args=(n,)) for n in range(2)]
-                for job in jobs:
-                    job.start()
-                for job in jobs:
-                    job.join()
-                with ProcessPoolExecutor(1, mp_context=context) as pool:
-                    pool.submit(work, sys.argv[1], "pool").result()
-            """
-        )
-    )
-    command = [sys.executable, str(tmp_path / "bot.py"), str(root), start_method]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-    assert done.returncode == 0, done.stderr
-    expected = {"own 0", "own 1", "own pool"} | ({"inherited 0", "inherited 1"} if start_method == "fork" else set())
-    runs = TimeSeriesStore(root).read("executions")
-    assert set(runs["execution_id"]) == expected
-    assert set(runs["status"]) == {"completed"}
-
-
-@pytest.mark.parametrize(
-    "call", ["collector.flush()", "collector.record_execution_start('h', 'w')", "collector.close()"]
-)
-def test_a_signal_handler_may_record_flush_and_close(root: Path, call: str) -> None:
-    """Many signals while the main thread records and flushes: nothing hangs, nothing is lost uncounted."""
-    done = _run(
-        f"""
-        import os, signal, sys, threading, time
-        from rpa_lab import MetricsCollector
-        collector = MetricsCollector(sys.argv[1], buffer_size=50, flush_interval_sec=0.01)
-        signal.signal(signal.SIGALRM, lambda *_: {call})
-        signal.setitimer(signal.ITIMER_REAL, 0.03, 0.03)
-        until = time.monotonic() + 1.5
-        n = 0
-        while time.monotonic() < until:
-            collector.record_execution_start(str(n), "w")
-            n += 1
-            if n % 100 == 0:
-                collector.flush()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        collector.close()
-        stats = collector.stats()
-        assert stats["recorded"] == stats["written"] + stats["dropped"], stats
-        print("done")
-        """,
-        root,
-    )
-
-    assert done.stdout.strip() == "done", done.stderr
 
 
 @pytest.mark.parametrize("wrong", [("ValueError",), "ValueError", 5, (ValueError, 5)])
@@ -421,6 +289,224 @@ def test_what_is_remembered_of_ended_runs_is_bounded(root: Path) -> None:
         collector.record_execution_complete(str(n), "completed")
     assert collector.flush()
 
-    assert collector._flusher._ended._characters <= 8_000_000
+    assert collector._background.flusher._ledger._ended._characters <= 8_000_000
     assert TimeSeriesStore(root).read("executions").height == 300
     assert collector.close()
+
+
+def calls_during(call: Callable[[], object]) -> set[str]:
+    """The names of all functions that are called within a call, those in C too."""
+    names: set[str] = set()
+
+    def profile(frame: FrameType, event: str, argument: Any) -> None:
+        if event in ("call", "c_call"):
+            names.add(frame.f_code.co_name if event == "call" else argument.__name__)
+
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return names - {"setprofile", "<lambda>"}
+
+
+def test_recording_a_step_looks_at_a_clock_and_keeps_a_tuple_and_does_nothing_else(root: Path) -> None:
+    collector = MetricsCollector(root, flush_interval_sec=3600)
+    with collector.execution("w") as run:
+        told = calls_during(
+            lambda: collector.record_step(
+                execution_id=run.execution_id, node_id="n", action_type="a", target_element="#go", duration_ms=1.0
+            )
+        )
+        step = run.step("n", action_type="a", target_element="#go")
+        entered = calls_during(step.__enter__)
+        left = calls_during(lambda: step.__exit__(None, None, None))
+
+    assert told == {"record_step", "time_ns", "len", "pop", "append"}
+    assert entered == {"__enter__", "get", "set", "perf_counter"}
+    assert left == {"__exit__", "reset", "perf_counter", "len", "pop", "append"}
+    assert collector.close()
+    assert TimeSeriesStore(root).read("steps").height == 2
+
+
+def test_recording_goes_on_while_a_flush_is_under_way(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    collector, real = MetricsCollector(root, flush_interval_sec=3600), os.replace
+    recorded: list[int] = []
+
+    def slow(source: Any, target: Any) -> None:
+        def bot() -> None:
+            for n in range(100):
+                collector.record_execution_start(f"meanwhile {n}", "w")
+                collector.record_step(execution_id=f"meanwhile {n}", node_id="n", action_type="a")
+                recorded.append(n)
+
+        if not recorded:
+            thread = threading.Thread(target=bot)
+            thread.start()
+            thread.join(timeout=30)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", slow)
+    collector.record_execution_start("e", "w")
+    assert collector.flush()
+
+    assert len(recorded) == 100
+    assert collector.stats()["waiting"] == 200
+    assert collector.close()
+    assert TimeSeriesStore(root).read("executions").height == 101
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ({"duration_ms": float("nan")}, "steps, row 0: duration_ms is nan, expected a finite number of milliseconds"),
+        ({"duration_ms": -1.0}, "steps, row 0: duration_ms is -1.0, expected"),
+        ({"duration_ms": 1e30}, "steps, row 0: duration_ms is 1e+30, expected"),
+        ({"status": "blue"}, "steps, row 0: status is 'blue', expected a status"),
+        ({"node_id": None}, "a step needs execution_id, node_id, action_type and status"),
+        ({"retry_count": -3}, "steps, row 0: retry_count is -3, expected a whole number"),
+        ({"target_element": "x" * 10_000}, "steps, row 0: target_element is 'xxx"),
+        ({"workflow_id": None, "execution_id": "unknown"}, "steps, row 0: workflow_id is None, expected a string"),
+    ],
+)
+def test_a_strict_collector_raises_where_another_counts(root: Path, call: dict[str, Any], said: str) -> None:
+    good: dict[str, Any] = {"execution_id": "e", "workflow_id": "w", "node_id": "n", "action_type": "a"}
+    with MetricsCollector(root / "strict", strict=True) as strict:
+        strict.record_execution_start("e", "w")
+        strict.record_step(**good)
+        with pytest.raises(InputError, match=re.escape(said)):
+            strict.record_step(**{**good, **call})
+    with MetricsCollector(root / "usual") as usual:
+        usual.record_step(**{**good, **call})
+    assert usual.stats()["dropped_invalid"] + usual.stats()["corrected"] == 1
+    assert strict.stats()["dropped_invalid"] + strict.stats()["corrected"] == 1
+    assert strict.stats()["recorded"] == 3
+
+
+def test_a_strict_collector_says_what_it_drops(root: Path) -> None:
+    strict = MetricsCollector(root, strict=True, max_rows=10)
+    with pytest.raises(InputError, match=r"context is \{1: nan\}, expected what JSON can hold"):
+        strict.record_execution_start("e", "w", context={1: float("nan")})  # type: ignore[dict-item]
+    with pytest.raises(AttributeError):
+        strict.record_step(5)  # type: ignore[arg-type]
+    assert strict.close()
+    with pytest.raises(StoreError, match="'dropped_closed': 1"):
+        strict.record_execution_start("e", "w")
+    assert strict.stats()["recorded"] == strict.stats()["dropped"] == 3
+
+
+def test_what_is_dropped_is_said_once_an_episode(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    collector = MetricsCollector(root, max_rows=20, flush_interval_sec=3600)
+
+    def flood() -> int:
+        for _ in range(50):
+            collector.record_step(execution_id="e", workflow_id="w", node_id="n", action_type="a")
+        assert collector.flush()
+        return sum("being dropped" in record.message for record in caplog.records)
+
+    assert [flood(), flood()] == [1, 1]
+    collector.flush()  # a flush without drops: the episode is over
+    assert flood() == 2
+    assert "queue_full 64" in caplog.records[0].message.replace("queue_full 32", "queue_full 64")
+    assert collector.close()
+
+
+def test_what_a_full_buffer_dropped_is_in_collector_health_with_the_next_flush(root: Path) -> None:
+    collector = MetricsCollector(root, max_rows=20, flush_interval_sec=3600)
+    for _ in range(50):
+        collector.record_step(execution_id="e", workflow_id="w", node_id="n", action_type="a")
+    assert collector.flush()
+
+    row = TimeSeriesStore(root).read("collector_health").row(-1, named=True)
+    assert (row["recorded"], row["written"], row["dropped_queue_full"]) == (50, 18, 32)
+    assert collector.close()
+
+
+def test_places_that_were_written_are_free_again(root: Path) -> None:
+    collector = MetricsCollector(root, max_rows=20, flush_interval_sec=3600)
+    for _ in range(10):
+        for _ in range(18):
+            collector.record_step(execution_id="e", workflow_id="w", node_id="n", action_type="a")
+        assert collector.flush()
+
+    assert (collector.stats()["written"], collector.stats()["dropped"]) == (180, 0)
+    assert collector.close()
+
+
+def test_starts_and_ends_that_were_told_later_are_kept_as_told(root: Path) -> None:
+    with MetricsCollector(root) as collector:
+        collector.record_execution_start("a", "w", started_at=AT)
+        collector.record_execution_complete("a", "completed", completed_at=AT + timedelta(seconds=90))
+        collector.record_execution_start("b", "w", started_at=AT)
+        collector.record_execution_complete("b", "completed", duration_ms=1500.0)
+        collector.record_execution_start("c", "w")
+        collector.record_execution_complete("c", "completed", duration_ms=3.0)
+
+    rows = {row["execution_id"]: row for row in TimeSeriesStore(root).read("executions").to_dicts()}
+    assert (rows["a"]["started_at"], rows["a"]["duration_ms"]) == (AT, 90_000.0)
+    assert rows["b"]["completed_at"] == AT + timedelta(milliseconds=1500)
+    assert rows["c"]["completed_at"] - rows["c"]["started_at"] == timedelta(milliseconds=3)
+
+
+def test_every_order_of_starts_and_ends_is_one_execution_each(root: Path) -> None:
+    with MetricsCollector(root) as collector:
+        collector.record_execution_complete("end first", "completed", workflow_id="w")
+        collector.record_execution_start("end first", "w")
+        collector.record_execution_complete("no start", "failed", "gone", workflow_id="w")
+        collector.record_execution_start("three ends", "w")
+        for status in ("completed", "cancelled", "failed"):
+            collector.record_execution_complete("three ends", status)
+        collector.record_execution_start("twice", "w")
+        collector.record_execution_start("twice", "w")
+        collector.record_execution_complete("twice", "completed")
+
+    rows = TimeSeriesStore(root).read("executions").select("execution_id", "status")
+    assert dict(rows.iter_rows()) == {
+        "end first": "completed",
+        "no start": "failed",
+        "three ends": "failed",
+        "twice": "completed",
+    }
+
+
+def test_a_watcher_is_told_of_each_start_and_end_and_of_the_close(root: Path) -> None:
+    told: list[Any] = []
+
+    class Watching:
+        def execution_started(self, execution_id: str, workflow_id: str | None) -> None:
+            told.append(("start", execution_id, workflow_id))
+
+        def execution_ended(self, execution_id: str) -> None:
+            told.append(("end", execution_id))
+
+        def finish(self, timeout: float) -> None:
+            collector.record_resource(ResourceMetrics(AT, "w", "e", 1.0, 2.0))
+            told.append("finish")
+
+        def after_fork(self) -> None:
+            told.append("fork")
+
+    collector = MetricsCollector(root)
+    watching = Watching()
+    collector.watch(watching)
+    collector.watch(watching)
+    with collector.execution("w", execution_id="e"):
+        pass
+    assert collector.close()
+
+    assert told == [("start", "e", "w"), ("end", "e"), "finish"]
+    assert TimeSeriesStore(root).read("resources").height == 1
+
+
+def test_recoveries_are_told_as_records_or_by_keywords(root: Path) -> None:
+    with MetricsCollector(root) as collector:
+        collector.record_execution_start("e", "w")
+        collector.record_recovery(execution_id="e", node_id="n", strategy="retry", status="healed", duration_ms=5.0)
+        collector.record_recovery(RecoveryMetrics("r", "e", "w", "s", "n", "restart", AT, AT, 3.0, "failed"))
+
+    rows = TimeSeriesStore(root).read("recoveries").sort("strategy").to_dicts()
+    assert [(row["workflow_id"], row["strategy"], row["status"]) for row in rows] == [
+        ("w", "restart", "failed"),
+        ("w", "retry", "recovered"),
+    ]
+    assert rows[1]["completed_at"] - rows[1]["started_at"] == timedelta(milliseconds=5)

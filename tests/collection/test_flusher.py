@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from rpa_lab.collection.buffer import Buffer
+from rpa_lab.collection.buffer import Buffer, Record
 from rpa_lab.collection.flusher import Flusher
+from rpa_lab.collection.ledger import STEP_FIELDS
 
 AT = datetime(2026, 11, 3, 10, tzinfo=UTC)
 US = int(AT.timestamp() * 1_000_000)
@@ -30,22 +31,23 @@ def rows(root: Path, table: str) -> pl.DataFrame:
     return pl.read_parquet(files, glob=False)
 
 
-def start(execution_id: str, *, at: int = US, monotonic_ns: int = 0, **more: Any) -> tuple[str, Any]:
-    said = {"execution_id": execution_id, "workflow_id": "w", "started_at": at, "monotonic_ns": monotonic_ns}
-    return "start", said | more
+def start(execution_id: str, *, at: int = US, began: float | None = 0.0, **more: Any) -> Record:
+    return ("start", {"execution_id": execution_id, "workflow_id": "w", "started_at": at, **more}, began)
 
 
-def complete(execution_id: str, *, monotonic_ns: int = 10**9, **more: Any) -> tuple[str, Any]:
-    said = {"execution_id": execution_id, "status": "completed", "now_us": US + 5_000_000, "monotonic_ns": monotonic_ns}
-    return "complete", said | more
+def complete(execution_id: str, *, monotonic: float = 1.0, **more: Any) -> Record:
+    unsaid = dict.fromkeys(("started_at", "workflow_id", "completed_at", "duration_ms"))
+    values = {"execution_id": execution_id, "status": "completed", **unsaid, **more}
+    return ("complete", values, US + 5_000_000, monotonic)
 
 
-def step(execution_id: str, **more: Any) -> tuple[str, Any]:
-    said = {"execution_id": execution_id, "node_id": "n", "action_type": "click", "status": "completed", "now_us": US}
-    return "step", {**said, "duration_ms": 5.0, "retry_count": 0, **more}
+def step(execution_id: str, **more: Any) -> Record:
+    said = {"execution_id": execution_id, "node_id": "n", "action_type": "click", "status": "completed"}
+    values = {**dict.fromkeys(STEP_FIELDS), **said, "duration_ms": 5.0, "retry_count": 0, **more}
+    return ("step", US * 1000, *values.values())
 
 
-def flush(flusher: Flusher, buffer: Buffer, *records: tuple[str, Any]) -> None:
+def flush(flusher: Flusher, buffer: Buffer, *records: Record) -> None:
     for record in records:
         buffer.add(record)
     flusher.flush(buffer)
@@ -64,7 +66,7 @@ def test_an_end_repeats_all_that_its_start_said(root: Path, flusher: Flusher, bu
 def test_durations_are_by_the_monotonic_clock_and_ends_agree_with_them(
     root: Path, flusher: Flusher, buffer: Buffer
 ) -> None:
-    flush(flusher, buffer, start("e", monotonic_ns=7), complete("e", monotonic_ns=7 + 1_234_567_000))
+    flush(flusher, buffer, start("e", began=7.0), complete("e", monotonic=7.0 + 1.234567))
 
     final = rows(root, "executions").row(1, named=True)
     assert final["duration_ms"] == 1234.567
@@ -102,7 +104,7 @@ def test_an_end_that_knows_the_start_of_another_process_says_the_duration(
 
 
 def test_a_repeated_end_is_whole(root: Path, flusher: Flusher, buffer: Buffer) -> None:
-    flush(flusher, buffer, start("e"), step("e"), complete("e"), complete("e", monotonic_ns=2 * 10**9, status="failed"))
+    flush(flusher, buffer, start("e"), step("e"), complete("e"), complete("e", monotonic=2.0, status="failed"))
 
     last = rows(root, "executions").row(2, named=True)
     assert (last["status"], last["steps_total"], last["started_at"]) == ("failed", 1, AT)
@@ -172,7 +174,7 @@ def test_what_cannot_be_written_at_the_end_is_counted(
 
 
 def test_a_record_that_cannot_be_understood_leaves_the_others(root: Path, flusher: Flusher, buffer: Buffer) -> None:
-    flush(flusher, buffer, start("e"), ("step", {}), step("e", node_id=None), step("e"))
+    flush(flusher, buffer, start("e"), ("step",), step("e", node_id=None), step("e"))
 
     assert buffer.dropped["invalid"] == 2
     assert rows(root, "steps").height == flusher.written - 1 == 1
@@ -181,7 +183,7 @@ def test_a_record_that_cannot_be_understood_leaves_the_others(root: Path, flushe
 def test_health_says_what_was_counted(root: Path, flusher: Flusher, buffer: Buffer) -> None:
     flush(flusher, buffer, start("e"))
     flush(flusher, buffer, step("e"))  # within a minute: nothing new to say
-    flush(flusher, buffer, ("step", {}))  # a drop is said at once
+    flush(flusher, buffer, ("step",))  # a drop is said at once
     flusher.flush(buffer, final=True)
 
     said = rows(root, "collector_health").sort("recorded")

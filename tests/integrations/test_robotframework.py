@@ -16,7 +16,8 @@ from robot.api import ExecutionResult, ResultVisitor
 
 from rpa_lab.errors import SourceError
 from rpa_lab.integrations.importing import import_files
-from rpa_lab.integrations.robotframework import RobotFramework, execution_id
+from rpa_lab.integrations.robot_model import execution_id
+from rpa_lab.integrations.robotframework import RobotFramework
 from rpa_lab.integrations.source import Parsed, Source, read_source
 from rpa_lab.storage.store import TimeSeriesStore
 
@@ -167,13 +168,15 @@ def test_a_row_says_all_that_the_output_says(path: Path) -> None:
     assert failed["error_message"] == "the order is late"
     shipped = executions.row(by_predicate=pl.col("workflow_id") == "Basic.Ship Parcels", named=True)
     context = json.loads(shipped["context"])
-    assert sorted(context["tags"]) == ["nightly", "shipping"]
-    assert context["documentation"] == "A loop over user keywords, with a branch that runs and one that does not."
+    end_context = json.loads(shipped["end_context"])
+    assert (context["suite"], context["long_name"].rpartition(".")[2]) == ("Basic", "Ship Parcels")
+    assert sorted(end_context["tags"]) == ["nightly", "shipping"]
+    assert end_context["documentation"] == "A loop over user keywords, with a branch that runs and one that does not."
     assert context["generator"].startswith(f"Robot {path.stem.removeprefix('robot-')}")
     assert shipped["completed_at"] - shipped["started_at"] == timedelta(milliseconds=shipped["duration_ms"])
     skipped = executions.row(by_predicate=pl.col("workflow_id") == "Basic.Skip Holiday", named=True)
     assert skipped["error_message"] is None
-    assert json.loads(skipped["context"])["message"] == "the shop is closed"
+    assert json.loads(skipped["end_context"])["message"] == "the shop is closed"
     late = steps.filter(execution_id=failed["execution_id"], status="failed").row(0, named=True)
     assert (late["action_type"], late["application"], late["target_element"]) == (
         "Should Be Equal",
@@ -207,15 +210,33 @@ def test_a_run_has_one_identity_whatever_wrote_its_output_down(tmp_path: Path) -
     assert before["execution_id"].n_unique() == before.height
 
 
-def test_identity_depends_on_name_id_and_start() -> None:
+def test_identity_depends_on_names_and_start_and_not_on_the_place_among_the_tests(tmp_path: Path) -> None:
     at = datetime(2026, 11, 3, 8, tzinfo=UTC)
-    first = execution_id(("A",), "b", test_id="s1-t1", start=at)
+    first = execution_id(("A",), "b", start=at)
     others = [
-        execution_id(("A",), "c", test_id="s1-t1", start=at),
-        execution_id(("A",), "b", test_id="s1-t2", start=at),
-        execution_id(("A",), "b", test_id="s1-t1", start=at + timedelta(milliseconds=1)),
+        execution_id(("A",), "c", start=at),
+        execution_id(("B",), "b", start=at),
+        execution_id(("A",), "b", start=at + timedelta(milliseconds=1)),
+        execution_id(("A",), "b", start=at, nth=1),
     ]
-    assert len({first, *others}) == 4
+    assert len({first, *others}) == 5
+    part = tmp_path / "part.xml"
+    call = [sys.executable, "-m", "robot.rebot", "--test", "Survive Error", "--output", str(part), "--log", "NONE"]
+    subprocess.run([*call, "--report", "NONE", str(OUTPUTS[2])], check=False)
+    whole, _, _ = parsed(OUTPUTS[2])
+    alone, _, _ = parsed(part)
+    assert json.loads(alone["context"].item())["test_id"] == "s1-s1-t1"
+    assert json.loads(whole.filter(workflow_id="Basic.Survive Error")["context"].item())["test_id"] != "s1-s1-t1"
+    assert alone["execution_id"].item() == whole.filter(workflow_id="Basic.Survive Error")["execution_id"].item()
+
+
+def test_two_runs_of_one_name_in_one_millisecond_are_two_executions() -> None:
+    run = '<test name="Go"><status status="SKIP" start="2026-11-03T08:00:00.{}" elapsed="0"/></test>'
+    runs = "".join(run.format(micros) for micros in ("000100", "000400", "002000"))
+    text = f'<robot schemaversion="5"><suite name="S">{runs}</suite></robot>'
+    rows = columns(RobotFramework().parse(Source(path=Path("o.xml"), content=text.encode())), "executions")
+    assert rows["workflow_id"] == ["S.Go"] * 3
+    assert len(set(rows["execution_id"])) == 3
 
 
 @pytest.mark.parametrize(
@@ -270,6 +291,16 @@ def test_tasks_and_steps_without_a_time_are_left_out_and_counted() -> None:
     rows = RobotFramework().parse(Source(path=Path("o.xml"), content=text.encode()))
     assert columns(rows, "executions")["workflow_id"] == ["S.T"]
     assert rows.left_out == {"tasks without a start time": 1, "steps without a start time": 1}
+
+
+def test_tests_without_any_step_are_imported(tmp_path: Path, root: Path) -> None:
+    path = tmp_path / "output.xml"
+    path.write_text(f'<robot><suite name="S"><test name="T">{STATUS}</test></suite></robot>', encoding="utf-8")
+    done = import_files(RobotFramework(), [path], TimeSeriesStore(root))
+    assert (done.executions, done.steps, done.executions_by_status) == (1, 0, {"completed": 1})
+    path.write_text('<robot><suite name="S"/></robot>', encoding="utf-8")
+    empty = import_files(RobotFramework(), [path], TimeSeriesStore(root))
+    assert (empty.executions, empty.warnings) == (0, ("holds no test or task that was run",))
 
 
 def test_times_are_read_in_the_given_zone_and_twice_is_once(root: Path) -> None:

@@ -11,42 +11,28 @@ import time
 from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from rpa_lab import MetricsCollector, StepMetrics, TimeSeriesStore
+from rpa_lab import MetricsCollector, TimeSeriesStore
 from tests import strategies
+from tests.sessions import Call, play
 
-SESSIONS = st.lists(
-    st.tuples(
-        st.sampled_from(["completed", "failed", "cancelled", "running"]),
-        st.lists(strategies.step_metrics(execution_id="?", workflow_id="w"), max_size=4),
-        st.booleans(),
-    ),
-    min_size=1,
-    max_size=4,
-)
 _INTERVAL_S = 0.02
 _PATIENCE_S = 30.0
 
 
 @settings(max_examples=20)
-@given(SESSIONS)
-def test_what_was_recorded_gets_to_disk_by_itself(
-    tmp_path_factory: Any, sessions: list[tuple[str, list[StepMetrics], bool]]
-) -> None:
+@given(strategies.sessions())
+def test_what_was_recorded_gets_to_disk_by_itself(tmp_path_factory: Any, calls: list[Call]) -> None:
     root, idle_root = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("idle")
     collector = MetricsCollector(root, flush_interval_sec=_INTERVAL_S)
     idle = MetricsCollector(idle_root, flush_interval_sec=3600)
-    for number, (status, steps, pause) in enumerate(sessions):
-        for one in (collector, idle):
-            one.record_execution_start(f"e{number}", "w")
-            for step in steps:
-                one.record_step(step)
-            if status != "running":
-                one.record_execution_complete(f"e{number}", status)
-        if pause:
-            time.sleep(_INTERVAL_S)  # so that some sessions span several flushes
     try:
+        said = [call for call in calls if call.kind != "flush"]
+        half = len(said) // 2
+        played = play(collector, said[:half])
+        time.sleep(_INTERVAL_S)  # so that a session spans several flushes
+        play(collector, said[half:], played)
+        play(idle, said)
         until = time.monotonic() + _PATIENCE_S
         while collector.stats()["written"] < collector.stats()["recorded"] and time.monotonic() < until:
             time.sleep(_INTERVAL_S)
@@ -54,9 +40,9 @@ def test_what_was_recorded_gets_to_disk_by_itself(
         store = TimeSeriesStore(root)
         executions = store.read("executions")
         assert dict(executions.select("execution_id", "status").iter_rows()) == {
-            f"e{number}": status for number, (status, _, _) in enumerate(sessions)
+            execution_id: run.status for execution_id, run in played.runs.items()
         }
-        assert store.read("steps").height == sum(len(steps) for _, steps, _ in sessions)
+        assert store.read("steps").height == sum(len(run.steps) for run in played.runs.values())
         assert idle.stats()["written"] == 0
         assert TimeSeriesStore(idle_root).read("executions").is_empty()
     finally:

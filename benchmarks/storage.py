@@ -3,8 +3,8 @@
 Each figure stands beside a goal or a peer that was measured in the same run: the same rows as one plain Parquet file,
 or in SQLite. Times are the best of three, on whatever machine this is; ratios are what carries over.
 
-    python benchmarks/bench_storage.py              all of it (some minutes)
-    python benchmarks/bench_storage.py size month   only these parts
+    python benchmarks/storage.py              all of it (some minutes)
+    python benchmarks/storage.py size month   only these parts
 """
 
 from __future__ import annotations

@@ -1,0 +1,53 @@
+"""What a bot says of a run beyond its columns, as JSON at once: the bot may change its dictionary afterwards."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+__all__ = ["as_json"]
+
+
+def as_json(context: object) -> tuple[str | None, bool]:
+    """A context as JSON, and whether it had to be changed for that.
+
+    Parameters
+    ----------
+    context : object
+        A mapping; anything else becomes ``{"_invalid": …}``. Keys become text, numbers that JSON doesn't know null.
+
+    Returns
+    -------
+    tuple of (str or None, bool)
+        None for an empty context.
+
+    Examples
+    --------
+    >>> as_json({"batch": 7})
+    ('{"batch": 7}', False)
+    >>> as_json({1: float("nan")})
+    ('{"1": null}', True)
+    """
+    if not context:
+        return None, False
+    try:
+        return json.dumps(dict(context), ensure_ascii=False, default=str, allow_nan=False), False  # type: ignore[call-overload]
+    except Exception:  # noqa: BLE001 - keys that are no text, numbers that are none, no mapping, foreign objects
+        return _of_anything(context), True
+
+
+def _of_anything(context: object) -> str:
+    try:
+        kept = dict(context) if hasattr(context, "keys") else {"_invalid": context}  # type: ignore[call-overload]
+        return json.dumps(_plain(kept), ensure_ascii=False, default=str)
+    except Exception:  # noqa: BLE001 - a foreign object may raise anything
+        return json.dumps({"_invalid": f"<{type(context).__name__}>"})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,366 @@
+"""From what a bot said to rows: joins ends to starts, counts steps, and fills in whichever time wasn't said.
+
+Records come in the order in which they were said, whatever thread said them. A record is a plain tuple, its kind first,
+since making one is all that a bot waits for; the functions here are the only ones that take it apart.
+
+::
+
+    ("start",    {column: value}, monotonic seconds)
+    ("complete", {column: value}, now in microseconds, monotonic seconds)
+    ("step",     now in nanoseconds or None, then the values of STEP_FIELDS)
+    ("timed",    (execution_id, workflow_id), names with BETWEEN in between, action_type, target_element, application,
+                 began and ended in monotonic seconds, status or None, confidence_score, retry_count,
+                 None or (error_details, step_id))                      a step that was a `with` block
+    ("recovery", {column: value})
+    ("resource", {column: value})
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import lru_cache
+from time import perf_counter, time_ns
+from typing import Any, Final
+
+from rpa_lab.collection.buffer import Record
+from rpa_lab.records import execution_status, node_path, step_status
+
+__all__ = ["BETWEEN", "STEP_FIELDS", "Ledger", "Rows", "node_of"]
+
+STEP_FIELDS: Final = (
+    "execution_id",
+    "node_id",
+    "action_type",
+    "target_element",
+    "duration_ms",
+    "status",
+    "started_at",
+    "completed_at",
+    "confidence_score",
+    "retry_count",
+    "error_details",
+    "step_id",
+    "step_index",
+    "workflow_id",
+    "application",
+)
+"""The values of a step's record, in this order; a time is a `datetime`, or microseconds since 1970 UTC."""
+
+Rows = dict[str, dict[str, list[Any]]]
+"""Values by table and column."""
+
+_REMEMBERED: Final = 10_000  # executions whose starts and step counts are kept; the oldest are forgotten first
+_REMEMBERED_CHARACTERS: Final = 8_000_000  # of their contexts together
+_NO_DURATION_US: Final = 1e15  # thirty years: what is longer says nothing of when something ended
+
+
+BETWEEN: Final = "\x1f"
+"""Stands between the names of nested steps in a record: the character that is meant to separate units."""
+
+
+@lru_cache(maxsize=1024)
+def node_of(names: str) -> str:
+    r"""The `node_id` of a record's names.
+
+    Examples
+    --------
+    >>> node_of("form\x1fa > b")
+    'form > a \\> b'
+    """
+    return node_path(*str(names).split(BETWEEN))
+
+
+class _Known:
+    """What is known of an execution whose start this process saw; `began` is None where the start was told later."""
+
+    __slots__ = ("began", "completed", "failed", "next_index", "start", "steps", "workflow_id")
+
+    def __init__(self, start: dict[str, Any], began: float | None) -> None:
+        self.start = start
+        self.began = began
+        self.workflow_id = start["workflow_id"]
+        self.steps = self.completed = self.failed = self.next_index = 0
+
+    @property
+    def characters(self) -> int:
+        return len(self.start.get("context") or "")
+
+
+class Ledger:
+    """What one collector knows of its executions.
+
+    Parameters
+    ----------
+    writer : str
+        Names the collector's process in ids that it has to make up.
+    robot_id, host : str
+        Who runs, and where.
+
+    Examples
+    --------
+    >>> ledger = Ledger("0123456789ab", robot_id="r1", host="vm")
+    >>> start = {"execution_id": "e", "workflow_id": "invoices", "started_at": 1_000_000}
+    >>> step = ("step", 1_500_000_000, "e", "open", "click", None, 250.0, "completed", *[None] * 9)
+    >>> rows, refused = ledger.rows([("start", start, 7.0), step])
+    >>> rows["steps"]["started_at"], rows["steps"]["step_index"], refused
+    ([1250000], [0], [])
+    """
+
+    def __init__(self, writer: str, *, robot_id: str, host: str) -> None:
+        self.writer = writer
+        self.who = {"robot_id": robot_id, "host": host}
+        self._open = _Memory()
+        self._ended = _Memory()  # for late steps and repeated ends
+        self._strangers: OrderedDict[str, int] = OrderedDict()  # steps of executions whose start wasn't seen
+
+    @property
+    def any_open(self) -> bool:
+        """Whether an execution is open."""
+        return bool(self._open.kept)
+
+    def rows(self, records: list[Record]) -> tuple[Rows, list[str]]:
+        """The records as columns, by table.
+
+        Parameters
+        ----------
+        records : list of tuple
+            As described above, in the order in which they were said.
+
+        Returns
+        -------
+        tuple of (dict, list of str)
+            Values by table and column, and why each record that can't be understood can't be.
+        """
+        steps: list[tuple[Any, ...]] = []
+        others: dict[str, list[dict[str, Any]]] = {}
+        refused: list[str] = []
+        for record in records:
+            try:
+                kind = record[0]
+                if kind == "timed":
+                    steps.append(self._step(self._said(record)))
+                elif kind == "step":
+                    steps.append(self._step(record))
+                elif kind == "start":
+                    others.setdefault("executions", []).append(self._start(record))
+                elif kind == "complete":
+                    others.setdefault("executions", []).append(self._complete(record))
+                elif kind == "recovery":
+                    others.setdefault("recoveries", []).append(self._recovery(record[1]))
+                else:
+                    others.setdefault("resources", []).append(self._resource(record[1]))
+            except Exception as mistake:  # noqa: BLE001 - one record that can't be understood must not take others along
+                refused.append(str(mistake) or type(mistake).__name__)
+        rows = {table: _columns(said) for table, said in others.items()}
+        if steps:
+            rows["steps"] = dict(zip(STEP_FIELDS, map(list, zip(*steps, strict=True)), strict=True))
+        return rows, refused
+
+    def _step(self, record: Record) -> tuple[Any, ...]:
+        (
+            _,
+            now_ns,
+            execution_id,
+            node_id,
+            action_type,
+            target,
+            duration_ms,
+            status,
+            started,
+            completed,
+            confidence,
+            retries,
+            details,
+            step_id,
+            index,
+            workflow_id,
+            application,
+        ) = record
+        if node_id is None or action_type is None or status is None or execution_id is None:
+            raise ValueError("a step needs execution_id, node_id, action_type and status")  # before it is counted
+        now = now_ns // 1000 if now_ns is not None else None
+        started, completed, duration_ms = _times(started, completed, duration_ms, now)
+        key = execution_id if type(execution_id) is str else str(execution_id)
+        known = self._open.kept.get(key) or self._ended.kept.get(key)
+        if known is None:
+            if step_id is None and index is None:
+                # other processes may record steps of this execution too: an index of our own would clash with theirs
+                step_id = f"{key}:{self.writer}:{self._count_stranger(key)}"
+        else:
+            if workflow_id is None:
+                workflow_id = known.workflow_id
+            if type(index) is not int:
+                index = known.next_index
+            if index >= known.next_index:
+                known.next_index = index + 1
+            known.steps += 1
+            said = status if status == "completed" else step_status(status) or "failed"
+            if said == "completed":
+                known.completed += 1
+            elif said == "failed":
+                known.failed += 1
+        return (
+            execution_id,
+            node_id,
+            action_type,
+            target,
+            duration_ms,
+            status,
+            started,
+            completed,
+            confidence,
+            retries,
+            details,
+            step_id,
+            index,
+            workflow_id,
+            application,
+        )
+
+    def _said(self, record: Record) -> Record:
+        """A step that was a `with` block as one that was told: its times on the clock by which its run started."""
+        _, ids, names, action_type, target, application, began, ended, status, confidence, retries, more = record
+        execution_id, workflow_id = ids
+        known = self._open.kept.get(execution_id)
+        if known is None or known.began is None:
+            start, at = time_ns() // 1000, perf_counter()
+        else:
+            start, at = known.start["started_at"], known.began
+        details, step_id = more or (None, None)
+        started = start + round((began - at) * 1e6)
+        return (
+            "step",
+            None,
+            execution_id,
+            node_of(names),
+            action_type,
+            target,
+            (ended - began) * 1000,
+            status or "completed",
+            started,
+            None,
+            confidence,
+            retries,
+            details,
+            step_id,
+            None,
+            workflow_id,
+            application,
+        )
+
+    def _count_stranger(self, execution_id: str) -> int:
+        index = self._strangers.pop(execution_id, 0)
+        self._strangers[execution_id] = index + 1
+        if len(self._strangers) > _REMEMBERED:
+            self._strangers.popitem(last=False)
+        return index
+
+    def _start(self, record: Record) -> dict[str, Any]:
+        _, values, began = record
+        start = {**self.who, **values, "started_at": _micros(values["started_at"])}
+        key, now_known = str(start["execution_id"]), _Known(start, began)
+        if (before := self._known(key)) is not None:  # started again: its steps go on counting
+            now_known.steps, now_known.next_index = before.steps, before.next_index
+            now_known.completed, now_known.failed = before.completed, before.failed
+            self._ended.pop(key)
+        self._open.keep(key, now_known)
+        return {**start, "status": "running"}
+
+    def _complete(self, record: Record) -> dict[str, Any]:
+        _, values, now, monotonic = record
+        status = values["status"]
+        if status is None or execution_status(status) == "running":
+            status = f"ended as {status}"  # no word for an end: checked as an unknown one
+        row = {**self.who, **values, "status": status}
+        key = str(values["execution_id"])
+        known = self._known(key)
+        if known is not None:
+            self._open.pop(key)
+            self._ended.keep(key, known)
+            for name in ("started_at", "workflow_id"):
+                row.pop(name)
+            row = {**known.start, **row}
+            row |= {"steps_total": known.steps, "steps_completed": known.completed, "steps_failed": known.failed}
+            if row["completed_at"] is None and row["duration_ms"] is None and known.began is not None:
+                row["duration_ms"] = (monotonic - known.began) * 1000
+        if row["started_at"] is not None:
+            said = (row["started_at"], row["completed_at"], row["duration_ms"])
+            row["started_at"], row["completed_at"], row["duration_ms"] = _times(*said, now)
+        elif row["completed_at"] is None:
+            row["completed_at"] = now
+        return row
+
+    def _recovery(self, values: dict[str, Any]) -> dict[str, Any]:
+        row = dict(values)
+        known = self._known(str(row["execution_id"]))
+        if row["workflow_id"] is None and known is not None:
+            row["workflow_id"] = known.workflow_id
+        said = (row["started_at"], row["completed_at"], row["duration_ms"])
+        row["started_at"], row["completed_at"], row["duration_ms"] = _times(*said, row.pop("now_us", None))
+        return row
+
+    def _resource(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {**self.who, **{name: value for name, value in values.items() if value is not None}}
+
+    def _known(self, key: str) -> _Known | None:
+        return self._open.kept.get(key) or self._ended.kept.get(key)
+
+
+class _Memory:
+    """Executions by id, the oldest forgotten where there are too many or their contexts take too much room."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[str, _Known] = OrderedDict()
+        self._characters = 0
+
+    def pop(self, key: str) -> None:
+        gone = self.kept.pop(key, None)
+        self._characters -= gone.characters if gone else 0
+
+    def keep(self, key: str, one: _Known) -> None:
+        self.pop(key)
+        self.kept[key] = one
+        self._characters += one.characters
+        while len(self.kept) > _REMEMBERED or (self._characters > _REMEMBERED_CHARACTERS and len(self.kept) > 1):
+            self.pop(next(iter(self.kept)))
+
+
+def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _times(started: Any, completed: Any, duration_ms: Any, now: int | None) -> tuple[Any, Any, Any]:
+    """Start, end and duration; whichever wasn't said follows from the others, or is now."""
+    duration_us = _whole_micros(duration_ms)
+    if completed is None:
+        completed = now if started is None or duration_us is None else _micros(started) + duration_us
+    if started is None and completed is not None:
+        completed = _micros(completed)
+        started = completed - (duration_us or 0)
+    if duration_ms is None and completed is not None:
+        started, completed = _micros(started), _micros(completed)
+        duration_ms = (completed - started) / 1000
+    return started, completed, duration_ms
+
+
+def _micros(at: Any) -> int:
+    if type(at) is int:
+        return at
+    from rpa_lab.journal.encode import to_micros  # brings pyarrow, in the flusher's thread and not earlier
+
+    micros = to_micros(at)
+    if micros is None:
+        raise ValueError(f"{at!r} is no time")
+    return micros
+
+
+def _whole_micros(duration_ms: Any) -> int | None:
+    """A duration as microseconds; None where it is missing or no duration (which is then counted when checked)."""
+    if duration_ms is None:
+        return None
+    try:
+        duration_us = float(duration_ms) * 1000
+        return round(duration_us) if 0 <= duration_us < _NO_DURATION_US else None
+    except (TypeError, ValueError, OverflowError):
+        return None
