@@ -9,6 +9,7 @@ BIN := .venv/bin
 PY := $(BIN)/python
 READY := .venv/.ready
 TYPED := $(wildcard rpa_lab tests docs benchmarks)
+BENCHMARKS := $(filter-out benchmarks/study_%,$(wildcard benchmarks/*.py))
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
@@ -38,7 +39,8 @@ study: $(READY)  ## long: how often the statistics are right on fleets whose tru
 	@set -e; for each in $(wildcard benchmarks/study_*.py); do echo "$$each"; $(PY) "$$each"; done
 
 bench: $(READY)  ## long: the figures in the README, each against its peer
-	@set -e; for each in $(filter-out benchmarks/study_%,$(wildcard benchmarks/*.py)); do echo "$$each"; $(PY) "$$each"; done
+	@test -n "$(BENCHMARKS)" || { echo "There is no benchmark yet (benchmarks/*.py)." >&2; exit 1; }
+	@set -e; for each in $(BENCHMARKS); do echo "$$each"; $(PY) "$$each"; done
 
 docs: $(READY)  ## writes the pages that are made from code
 	@$(PY) docs/make_schema.py

@@ -1,4 +1,4 @@
-"""What one call costs the bot that makes it, beside what it would cost to append a tuple to a list and no more.
+"""What one call costs the bot that makes it, beside what it would cost to append a tuple to a deque and no more.
 
 Each round measures every contender once, each round beginning with another one; a contender's ratio is the median of
 its ratios to deques that were measured just before and after it, with as many steps. What follows later in a thread of
@@ -16,13 +16,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from benchmarks.recording.books import EXECUTION, WORKFLOW, expect, recorder
 from benchmarks.recording.figures import Goal, heading, row
+from rpa_lab.collection.collector import MetricsCollector
+from rpa_lab.collection.hooks import Execution
 from rpa_lab.records import StepMetrics
 
 __all__ = ["SAID", "Ready", "Work", "calls"]
@@ -36,6 +38,9 @@ SAID = ("post_invoice > type_amount", "type_amount", "#main input[name=amount]",
 _COLUMNS = ("median", "best", "× deque", "lowest-highest")
 _WARM = 2_000
 _FEW = 1_000
+_DEQUE = "deque.append of a tuple with 13 values"
+_KEYWORDS = "record_step with 6 keywords"
+_WITH_STEP = "with run.step"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,18 +68,16 @@ def calls(*, rounds: int = 7, steps: int = 100_000) -> list[Goal]:
     heading(
         f"One step, in the thread that says it: {rounds} rounds of {steps:,} ({steps // 5:,} of the peers)", *_COLUMNS
     )
-    goals = _show(ours, taken) + _show(peers, taken)
-    with_step = [one.own for one in taken["with run.step"]]
+    goals = _show(taken, most={contender.name: contender.most for contender in ours})
+    with_step = [one.own for one in taken[_WITH_STEP]]
     for span in (peer.name for peer in peers if "span" in peer.name):
         share = median(own / of.own for own, of in zip(with_step, taken[span], strict=True))
         goal = Goal(what=f"with run.step, of {span}", figure=share, most=1 / 20, unit="") if "12" in span else None
         goals += [goal] if goal else []
         row(f"with run.step, of {span}", f"1/{1 / share:.1f}", goal=goal)
 
-    few = [replace(contender, steps=_FEW, most=None) for contender in ours]
-    taken = _taken(few, 3 * rounds)
-    heading(f"The same in the first {_FEW:,} steps after a flush, when a deque has its memory at hand", *_COLUMNS)
-    _show(few, taken)
+    heading(f"The same {_FEW:,} at a time, with a flush in between, after which Python has tuples at hand", *_COLUMNS)
+    _show(_between_flushes(), most={})
     return goals
 
 
@@ -91,41 +94,62 @@ def _taken(contenders: list[Contender], rounds: int) -> dict[str, list[Taken]]:
     return taken
 
 
-def _show(contenders: list[Contender], taken: dict[str, list[Taken]]) -> list[Goal]:
-    """A line each; the goals of those that have one."""
+def _show(taken: dict[str, list[Taken]], *, most: dict[str, float | None]) -> list[Goal]:
+    """A line for each contender; the goals of those that have one."""
     goals = []
-    for contender in contenders:
-        name, most = contender.name, contender.most
-        own, ratios = [one.own for one in taken[name]], [one.own / one.deque for one in taken[name]]
-        goal = None if most is None else Goal(what=name, figure=median(ratios), most=most, unit=" × deque")
+    for name, rounds in taken.items():
+        own, ratios = [one.own for one in rounds], [one.own / one.deque for one in rounds]
+        bound = most.get(name)
+        goal = None if bound is None else Goal(what=name, figure=median(ratios), most=bound, unit=" × deque")
         goals += [goal] if goal else []
         figures = (f"{median(own):,.0f} ns", f"{min(own):,.0f} ns", f"{median(ratios):.2f}")
         row(name, *figures, f"{min(ratios):.1f}-{max(ratios):.1f}", goal=goal)
     return goals
 
 
-def _nanoseconds(ready: Ready, durations: list[float]) -> float:
+def _between_flushes(rounds: int = 100) -> dict[str, list[Taken]]:
+    """What the deque and our two ways took of a bot's usual number of steps, emptied and flushed in between."""
+    kept: deque[tuple[object, ...]] = deque()
+    taken: dict[str, list[Taken]] = {name: [] for name in (_DEQUE, _KEYWORDS, _WITH_STEP)}
+    durations = [20.0] * _FEW
     with (
         tempfile.TemporaryDirectory() as folder,
-        ready(Path(folder), _WARM + len(durations)) as work,
+        recorder(Path(folder), steps=2 * _FEW * rounds) as collector,
+        collector.execution(WORKFLOW) as run,
     ):
+        for _ in range(rounds):
+            beside = _timed(_append_to(kept), durations)
+            kept.clear()
+            taken[_DEQUE].append(Taken(own=beside, deque=beside))
+            for name, work in ((_KEYWORDS, _record_with(collector)), (_WITH_STEP, _enter_within(run))):
+                taken[name].append(Taken(own=_timed(work, durations), deque=beside))
+                expect(collector.flush(), "flush() is not True")
+    return taken
+
+
+def _nanoseconds(ready: Ready, durations: list[float]) -> float:
+    with tempfile.TemporaryDirectory() as folder, ready(Path(folder), _WARM + len(durations)) as work:
         gc.collect()
         work([20.0] * _WARM)
-        began = time.thread_time_ns()
-        work(durations)
-        return (time.thread_time_ns() - began) / len(durations)
+        return _timed(work, durations)
+
+
+def _timed(work: Work, durations: list[float]) -> float:
+    began = time.thread_time_ns()
+    work(durations)
+    return (time.thread_time_ns() - began) / len(durations)
 
 
 def _ours(steps: int) -> list[Contender]:
     return [
-        Contender(name="deque.append of a tuple with 13 values", ready=_deque, steps=steps),
+        Contender(name=_DEQUE, ready=_deque, steps=steps),
         Contender(name="the empty loop, which is part of all", ready=_nothing, steps=steps),
-        Contender(name="record_step with 6 keywords", ready=_keywords, steps=steps, most=3.5),
+        Contender(name=_KEYWORDS, ready=_keywords, steps=steps, most=3.5),
         Contender(name="record_step with 12 keywords", ready=_all_keywords, steps=steps),
         Contender(name="record_step of a StepMetrics that is there", ready=_ready_record, steps=steps),
         Contender(name="StepMetrics(...) and record_step of it", ready=_new_record, steps=steps),
         Contender(name="StepMetrics(...) alone", ready=_only_new, steps=steps),
-        Contender(name="with run.step", ready=_with_step, steps=steps, most=7),
+        Contender(name=_WITH_STEP, ready=_with_step, steps=steps, most=7),
         Contender(name="with run.step within another one", ready=_nested_step, steps=steps),
     ]
 
@@ -145,7 +169,11 @@ def _peers(steps: int) -> list[Contender]:
 @contextmanager
 def _deque(_folder: Path, steps: int) -> Iterator[Work]:
     kept: deque[tuple[object, ...]] = deque()
+    yield _append_to(kept)
+    expect(len(kept) == steps, "the deque lost something")
 
+
+def _append_to(kept: deque[tuple[object, ...]]) -> Work:
     def work(durations: Sequence[float]) -> None:
         execution_id, workflow_id, status, retry_count, confidence = EXECUTION, WORKFLOW, "completed", 0, 0.97
         node_id, action_type, target, application, started = SAID
@@ -169,8 +197,7 @@ def _deque(_folder: Path, steps: int) -> Iterator[Work]:
                 )
             )
 
-    yield work
-    expect(len(kept) == steps, "the deque lost something")
+    return work
 
 
 @contextmanager
@@ -185,21 +212,24 @@ def _nothing(_folder: Path, _steps: int) -> Iterator[Work]:
 @contextmanager
 def _keywords(folder: Path, steps: int) -> Iterator[Work]:
     with recorder(folder, steps=steps) as collector:
+        yield _record_with(collector)
 
-        def work(durations: Sequence[float]) -> None:
-            execution_id, confidence = EXECUTION, 0.97
-            node_id, action_type, target, _, _ = SAID
-            for duration_ms in durations:
-                collector.record_step(
-                    execution_id=execution_id,
-                    node_id=node_id,
-                    action_type=action_type,
-                    target_element=target,
-                    duration_ms=duration_ms,
-                    confidence_score=confidence,
-                )
 
-        yield work
+def _record_with(collector: MetricsCollector) -> Work:
+    def work(durations: Sequence[float]) -> None:
+        execution_id, confidence = EXECUTION, 0.97
+        node_id, action_type, target, _, _ = SAID
+        for duration_ms in durations:
+            collector.record_step(
+                execution_id=execution_id,
+                node_id=node_id,
+                action_type=action_type,
+                target_element=target,
+                duration_ms=duration_ms,
+                confidence_score=confidence,
+            )
+
+    return work
 
 
 @contextmanager
@@ -304,14 +334,7 @@ def _of_record(at: datetime) -> tuple[str, str, str, float, datetime, datetime]:
 @contextmanager
 def _with_step(folder: Path, steps: int) -> Iterator[Work]:
     with recorder(folder, steps=steps) as collector, collector.execution(WORKFLOW) as run:
-
-        def work(durations: Sequence[float]) -> None:
-            _, name, target, _, _ = SAID
-            for _ in durations:
-                with run.step(name, action_type="type", target_element=target):
-                    pass
-
-        yield work
+        yield _enter_within(run)
 
 
 @contextmanager
@@ -321,11 +344,14 @@ def _nested_step(folder: Path, steps: int) -> Iterator[Work]:
         collector.execution(WORKFLOW) as run,
         run.step("post_invoice"),
     ):
+        yield _enter_within(run)
 
-        def work(durations: Sequence[float]) -> None:
-            _, name, target, _, _ = SAID
-            for _ in durations:
-                with run.step(name, action_type="type", target_element=target):
-                    pass
 
-        yield work
+def _enter_within(run: Execution) -> Work:
+    def work(durations: Sequence[float]) -> None:
+        _, name, target, _, _ = SAID
+        for _ in durations:
+            with run.step(name, action_type="type", target_element=target):
+                pass
+
+    return work

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from statistics import median
 
@@ -152,11 +153,21 @@ def _first_flush(bytecode: Path, *, without: str) -> Disturbed:
     return Disturbed(beside=Spin(**said["beside"]), alone=Spin(**said["alone"]))
 
 
+class _Hidden(MetaPathFinder):
+    """Lets a package look as if it were not installed."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def find_spec(self, fullname: str, _path: object, _target: object = None) -> None:
+        if fullname == self._name:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
 def _first_flush_here(folder: Path, *, without: str) -> dict[str, dict[str, float]]:
     """In a process of its own: what the caller loses while the collector's thread writes for the first time."""
     expect("pyarrow" not in sys.modules, "pyarrow is there before anything was recorded")
-    if without:
-        sys.modules[without] = None  # type: ignore[assignment] # importing it fails, as where it is not installed
+    sys.meta_path.insert(0, _Hidden(without))
     collector = MetricsCollector(folder, flush_interval_sec=0.05)
     collector.record_execution_start(EXECUTION, WORKFLOW)
     collector.record_step(**realistic_steps(1)[0])

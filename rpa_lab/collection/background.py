@@ -174,8 +174,9 @@ class Background:
 
 
 def _say(text: str, *values: object) -> None:
-    import logging  # only where something is to be said: a bot's start shall not wait for it
+    with suppress(Exception):  # a handler of the bot's own may raise: that is nothing to a bot that records
+        import logging  # only where something is to be said: a bot's start shall not wait for it
 
-    from rpa_lab.journal.redact import redact
+        from rpa_lab.journal.redact import redact
 
-    logging.getLogger("rpa_lab").warning("%s", redact("rpa_lab: " + text % tuple(str(value) for value in values)))
+        logging.getLogger("rpa_lab").warning("%s", redact("rpa_lab: " + text % tuple(str(value) for value in values)))

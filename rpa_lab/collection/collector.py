@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures.thread  # noqa: F401 - what pyarrow brings needs it, and at exit it can't be imported any more
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter, time_ns
 from types import TracebackType
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from rpa_lab.collection import life
 from rpa_lab.collection.background import Background
-from rpa_lab.collection.buffer import SHORT, Buffer
+from rpa_lab.collection.buffer import SHORT, Buffer, Place, Record
 from rpa_lab.collection.context import as_json
 from rpa_lab.collection.flusher import Flusher
-from rpa_lab.collection.hooks import Execution, Recovery, Step
-from rpa_lab.collection.ledger import STEP_FIELDS
+from rpa_lab.collection.hooks import Execution
+from rpa_lab.collection.steps import Recovery, Step
 from rpa_lab.errors import InputError, RpaLabError, StoreError, quote
 from rpa_lab.journal.mode import checked_mode
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rpa_lab.collection.watch import Watcher
+    from rpa_lab.journal.redact import Redactor
     from rpa_lab.records import RecoveryMetrics, ResourceMetrics, StepMetrics
 
 __all__ = ["CollectorStats", "MetricsCollector"]
@@ -93,6 +94,8 @@ class MetricsCollector:
     True
     """
 
+    _buffer: Buffer
+
     def __init__(
         self,
         store: str | os.PathLike[str] = "data/store",
@@ -131,7 +134,7 @@ class MetricsCollector:
         self.business_exceptions = _exception_types(business_exceptions)
         self._bounds = {"max_rows": int(max_rows or max_bytes), "max_bytes": int(max_bytes)}
         self._mode = checked_mode(mode)
-        self._redactor = None
+        self._redactor = _redactor(redact)
         self._strict = strict
         self._watchers: list[Watcher] = []
         self._begin()
@@ -239,7 +242,7 @@ class MetricsCollector:
         for watcher in self._watchers:
             watcher.execution_ended(execution_id)
 
-    def record_step(
+    def record_step(  # noqa: C901 - in one piece: calls would cost the bot as much as all that it does
         self,
         step_metrics: StepMetrics | None = None,
         *,
@@ -286,27 +289,56 @@ class MetricsCollector:
         """
         try:
             if step_metrics is not None:
-                self._say(("step", None, *_step_values(step_metrics)))
-                return
-            record = (
-                "step",
-                time_ns() if started_at is None or duration_ms is None else None,
-                execution_id,
-                node_id,
-                action_type,
-                target_element,
-                duration_ms,
-                status,
-                started_at,
-                completed_at,
-                confidence_score,
-                retry_count,
-                error_details,
-                step_id,
-                step_index,
-                workflow_id,
-                application,
-            )
+                execution_id, workflow_id = step_metrics.execution_id, step_metrics.workflow_id
+                node_id, action_type = step_metrics.node_id, step_metrics.action_type
+                target_element, application = step_metrics.target_element, step_metrics.application
+                started_at, completed_at = step_metrics.started_at, step_metrics.completed_at
+                duration_ms, status = step_metrics.duration_ms, step_metrics.status
+                confidence_score, retry_count = step_metrics.confidence_score, step_metrics.retry_count
+                error_details = step_metrics.error_details
+                step_id, step_index = step_metrics.step_id, step_metrics.step_index
+            now = time_ns() if started_at is None or duration_ms is None else None
+            if (
+                workflow_id is None
+                and application is None
+                and error_details is None
+                and started_at is None
+                and completed_at is None
+                and step_index is None
+                and step_id is None
+            ):
+                record: Record = (
+                    "step",
+                    now,
+                    execution_id,
+                    node_id,
+                    action_type,
+                    target_element,
+                    duration_ms,
+                    status,
+                    confidence_score,
+                    retry_count,
+                )
+            else:
+                record = (
+                    "step",
+                    now,
+                    execution_id,
+                    node_id,
+                    action_type,
+                    target_element,
+                    duration_ms,
+                    status,
+                    confidence_score,
+                    retry_count,
+                    started_at,
+                    completed_at,
+                    error_details,
+                    step_id,
+                    step_index,
+                    workflow_id,
+                    application,
+                )
             try:
                 texts = len(execution_id) + len(node_id) + len(action_type)  # type: ignore[arg-type] # caught below
                 if target_element is not None:
@@ -315,10 +347,10 @@ class MetricsCollector:
                     texts += len(workflow_id)
                 if application is not None:
                     texts += len(application)
-                if step_id is not None:
-                    texts += len(step_id)
                 if error_details is not None:
                     texts += len(error_details)
+                if step_id is not None:
+                    texts += len(step_id)
             except TypeError:  # something else than a text
                 texts = SHORT + 1
             if texts > self._short:
@@ -470,7 +502,15 @@ class MetricsCollector:
         Step
             A context manager and decorator.
         """
-        return Step(self, None, name, action_type, target_element, application)
+        step = Step()
+        step._collector = self
+        step._run = None
+        step._name = name
+        step._action_type = action_type or name
+        step._application = application
+        step.target_element = target_element
+        step.confidence_score, step.retry_count, step.status, step.recoveries = None, 0, None, ()
+        return step
 
     def recovery(self, step: Step | str, *, strategy: str) -> Recovery:
         """Record a ``with`` block as an attempt of the bot to heal a step by itself.
@@ -585,6 +625,8 @@ class MetricsCollector:
 
     def _begin(self) -> None:
         """A new writer with an empty buffer: at first, and in a forked child."""
+        if hasattr(self, "_buffer"):
+            self._buffer.close()  # what an open execution still has in its hands takes the long way then
         self._buffer = Buffer(**self._bounds, many=self.buffer_size)
         self._take, self._keep = self._buffer.take, self._buffer.keep
         self._short = -1  # until the thread runs all take the long way
@@ -592,9 +634,16 @@ class MetricsCollector:
         flusher = Flusher(self.store, **who, mode=self._mode, redactor=self._redactor)
         self._background = Background(self._buffer, flusher, interval_s=self.flush_interval)
 
+    def _intake(self) -> tuple[Callable[[], Place], Callable[[Record], None]]:
+        """How an execution takes a place for a step and keeps it; where nothing is to be kept unseen, there is none."""
+        return (self._no_place if self._strict else self._take), self._keep
+
+    def _no_place(self) -> Place:
+        raise IndexError
+
     def _say(self, record: tuple[Any, ...], *, texts: Iterable[Any] | None = None, vital: bool = False) -> None:
         """Keep a record of any size, or count why not."""
-        length = sum(len(value) for value in texts or record if isinstance(value, str | bytes))
+        length = sum(_length(value) for value in texts or record)
         before = sum(self._buffer.dropped.values())
         self._buffer.add(record, texts=length, vital=vital)
         if self._strict:
@@ -627,8 +676,18 @@ def _fields(record: StepMetrics | RecoveryMetrics | ResourceMetrics) -> dict[str
     return {name: getattr(record, name) for name in type(record).__dataclass_fields__}
 
 
-def _step_values(step: StepMetrics) -> Iterator[Any]:
-    return (getattr(step, name) for name in STEP_FIELDS)
+def _length(value: object) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_length, value))
+    return len(value) if isinstance(value, str | bytes) else 0
+
+
+def _redactor(patterns: Sequence[str | re.Pattern[str]]) -> Redactor | None:
+    if not patterns:
+        return None  # the usual one, which is loaded with the first flush
+    from rpa_lab.journal.redact import Redactor
+
+    return Redactor.also(patterns)
 
 
 def _host() -> str:

@@ -156,11 +156,12 @@ class Flusher:
 
     def _check(self, buffer: Buffer, name: str, columns: dict[str, list[Any]], *, explain: bool = False) -> list[str]:
         from rpa_lab.journal.encode import check, wrong_values  # brings pyarrow, here and not earlier
+        from rpa_lab.journal.redact import HOUSE
         from rpa_lab.schema import TABLES
 
         count = len(next(iter(columns.values())))
         try:
-            checked = check(TABLES[name], columns, count)
+            checked = check(TABLES[name], columns, count, redactor=self._redactor or HOUSE)
         except Exception as mistake:  # noqa: BLE001 - what is drained is either kept or counted, whatever happens
             buffer.count_dropped("invalid", count)
             return [f"{name}: {mistake}"]

@@ -7,10 +7,12 @@ since making one is all that a bot waits for; the functions here are the only on
 
     ("start",    {column: value}, monotonic seconds)
     ("complete", {column: value}, now in microseconds, monotonic seconds)
-    ("step",     now in nanoseconds or None, then the values of STEP_FIELDS)
-    ("timed",    (execution_id, workflow_id), names with BETWEEN in between, action_type, target_element, application,
+    ("step",     now in nanoseconds or None, execution_id, node_id, action_type, target_element, duration_ms, status,
+                 confidence_score, retry_count; and where one of them is there: started_at, completed_at,
+                 error_details, step_id, step_index, workflow_id, application)
+    ("timed",    (execution_id, workflow_id), names with BETWEEN in between, action_type, target_element,
                  began and ended in monotonic seconds, status or None, confidence_score, retry_count,
-                 None or (error_details, step_id))                      a step that was a `with` block
+                 None or (error_details, step_id, application))        a step that was a `with` block
     ("recovery", {column: value})
     ("resource", {column: value})
 """
@@ -44,13 +46,14 @@ STEP_FIELDS: Final = (
     "workflow_id",
     "application",
 )
-"""The values of a step's record, in this order; a time is a `datetime`, or microseconds since 1970 UTC."""
+"""The columns of a step's row, in the order in which they are made here."""
 
 Rows = dict[str, dict[str, list[Any]]]
 """Values by table and column."""
 
 _REMEMBERED: Final = 10_000  # executions whose starts and step counts are kept; the oldest are forgotten first
 _REMEMBERED_CHARACTERS: Final = 8_000_000  # of their contexts together
+_NOTHING_MORE: Final = (None,) * 7
 _NO_DURATION_US: Final = 1e15  # thirty years: what is longer says nothing of when something ended
 
 
@@ -100,7 +103,7 @@ class Ledger:
     --------
     >>> ledger = Ledger("0123456789ab", robot_id="r1", host="vm")
     >>> start = {"execution_id": "e", "workflow_id": "invoices", "started_at": 1_000_000}
-    >>> step = ("step", 1_500_000_000, "e", "open", "click", None, 250.0, "completed", *[None] * 9)
+    >>> step = ("step", 1_500_000_000, "e", "open", "click", None, 250.0, "completed", None, 0)
     >>> rows, refused = ledger.rows([("start", start, 7.0), step])
     >>> rows["steps"]["started_at"], rows["steps"]["step_index"], refused
     ([1250000], [0], [])
@@ -157,25 +160,8 @@ class Ledger:
         return rows, refused
 
     def _step(self, record: Record) -> tuple[Any, ...]:
-        (
-            _,
-            now_ns,
-            execution_id,
-            node_id,
-            action_type,
-            target,
-            duration_ms,
-            status,
-            started,
-            completed,
-            confidence,
-            retries,
-            details,
-            step_id,
-            index,
-            workflow_id,
-            application,
-        ) = record
+        _, now_ns, execution_id, node_id, action_type, target, duration_ms, status, confidence, retries = record[:10]
+        started, completed, details, step_id, index, workflow_id, application = record[10:] or _NOTHING_MORE
         if node_id is None or action_type is None or status is None or execution_id is None:
             raise ValueError("a step needs execution_id, node_id, action_type and status")  # before it is counted
         now = now_ns // 1000 if now_ns is not None else None
@@ -219,14 +205,14 @@ class Ledger:
 
     def _said(self, record: Record) -> Record:
         """A step that was a `with` block as one that was told: its times on the clock by which its run started."""
-        _, ids, names, action_type, target, application, began, ended, status, confidence, retries, more = record
+        _, ids, names, action_type, target, began, ended, status, confidence, retries, more = record
         execution_id, workflow_id = ids
         known = self._open.kept.get(execution_id)
         if known is None or known.began is None:
             start, at = time_ns() // 1000, perf_counter()
         else:
             start, at = known.start["started_at"], known.began
-        details, step_id = more or (None, None)
+        details, step_id, application = more or (None, None, None)
         started = start + round((began - at) * 1e6)
         return (
             "step",
@@ -237,10 +223,10 @@ class Ledger:
             target,
             (ended - began) * 1000,
             status or "completed",
-            started,
-            None,
             confidence,
             retries,
+            started,
+            None,
             details,
             step_id,
             None,

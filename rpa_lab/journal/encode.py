@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from rpa_lab.errors import quote
 from rpa_lab.journal.layout import Fragment
-from rpa_lab.journal.redact import redact, redact_json_text, redact_name
+from rpa_lab.journal.redact import HOUSE, MARK, Redactor
 from rpa_lab.records import execution_status, recovery_status, step_status
 from rpa_lab.schema import Column, Table
 
@@ -37,6 +37,7 @@ _STATUS_OF: dict[str, Callable[[object], str | None]] = {
 }
 _DEFAULTS = {"retry_count": 0}
 _FREE = ("target_element",)  # a name as far as it repeats, and as free as any text
+_PLAIN_ID = r"^(?:[0-9a-fA-F:.-]*|[0-9A-Za-z]{1,12}(?:[-_./][0-9]{1,12}){0,3})$"  # hexadecimal, or a word and numbers
 _PARSED = 1_000_000  # characters of JSON that are read to find the secrets in it
 
 
@@ -83,7 +84,13 @@ def epoch_us(at: datetime) -> int:
     return ((at if at.tzinfo else at.astimezone()) - _EPOCH) // _MICROSECOND
 
 
-def check(table: Table, columns: Mapping[str, Sequence[Any] | pa.Array | pa.ChunkedArray], count: int) -> Checked:
+def check(
+    table: Table,
+    columns: Mapping[str, Sequence[Any] | pa.Array | pa.ChunkedArray],
+    count: int,
+    *,
+    redactor: Redactor = HOUSE,
+) -> Checked:
     """The rows as an Arrow table of the schema's public columns.
 
     Parameters
@@ -95,6 +102,8 @@ def check(table: Table, columns: Mapping[str, Sequence[Any] | pa.Array | pa.Chun
         since 1970 UTC.
     count : int
         How many rows there are.
+    redactor : Redactor
+        Takes the secrets out of all that is text; default: by the usual patterns.
 
     Returns
     -------
@@ -120,7 +129,7 @@ def check(table: Table, columns: Mapping[str, Sequence[Any] | pa.Array | pa.Chun
             array, wrong = pa.nulls(count, column.arrow_type), 0
         else:
             array, wrong = _to_arrow(given, column)
-            array, more = _clean(array, column, table)
+            array, more = _clean(array, column, table, redactor)
             wrong += more
         if column.name in _DEFAULTS and array.null_count:
             array = array.fill_null(_DEFAULTS[column.name])
@@ -147,7 +156,9 @@ def wrong_values(
     yield from checked.problems
     for name in checked.corrections:
         if name not in {problem.field for problem in checked.problems}:
-            yield Problem(0, name, quote(_item(columns[name], 0)), _expected(table[name]))
+            most = table[name].limit
+            at_most = f" of at most {most:,} characters" if most and table[name].kind != "status" else ""
+            yield Problem(0, name, quote(_item(columns[name], 0)), _expected(table[name]) + at_most)
 
 
 def split_by_day(table: Table, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
@@ -210,11 +221,11 @@ def _expected(column: Column) -> str:
         case "duration":
             return "a finite number of milliseconds, not negative"
         case "status":
-            return "a status (docs/schema.md names them)"
+            return "a status that docs/schema.md names"
         case "count":
             return "a whole number, not negative"
         case _:
-            return f"a string of at most {column.limit:,} characters"
+            return "a string"
 
 
 def _to_arrow(values: Sequence[Any] | pa.Array | pa.ChunkedArray, column: Column) -> tuple[pa.Array, int]:
@@ -293,7 +304,7 @@ _CONVERT: dict[str, Callable[[Any], object]] = {
 }
 
 
-def _clean(array: pa.Array, column: Column, table: Table) -> tuple[pa.Array, int]:
+def _clean(array: pa.Array, column: Column, table: Table, redactor: Redactor) -> tuple[pa.Array, int]:
     """The column with what its kind forbids set to null, cut, mapped or redacted; and how many values that were."""
     match column.kind:
         case "time":
@@ -307,18 +318,20 @@ def _clean(array: pa.Array, column: Column, table: Table) -> tuple[pa.Array, int
             return _null_where(array, pc.invert(pc.is_finite(array)))
         case "count":
             return _null_where(array, pc.less(array, 0))
-        case "id" if _is_plain(array, column):
+        case "id" if not redactor.patterns and _is_plain(array, column):
             return array, 0
         case "status":
             return _map_unique(array, lambda said: _status(said, table))
         case _:
-            return _map_unique(array, lambda said: _text(said, column))
+            return _map_unique(array, lambda said: _text(said, column, redactor))
 
 
 def _is_plain(array: pa.Array, column: Column) -> bool:
     """Whether nothing has to be done to any of the ids, most of which are unique: looked at in C, all at once."""
     longest = pc.max(pc.utf8_length(array)).as_py() or 0
-    return longest <= (column.limit or longest) and not pc.any(pc.match_substring(array, "\0")).as_py()
+    if longest > (column.limit or longest):
+        return False
+    return pc.all(pc.match_substring_regex(array, _PLAIN_ID)).as_py() is not False
 
 
 def _null_where(array: pa.Array, bad: pa.Array) -> tuple[pa.Array, int]:
@@ -341,24 +354,37 @@ def _status(said: str, table: Table) -> tuple[str, bool]:
     return meant or "failed", meant is None
 
 
-def _text(said: str, column: Column) -> tuple[str, bool]:
+def _text(said: str, column: Column, redactor: Redactor) -> tuple[str, bool]:
     limit = column.limit or len(said)
     clean = said.replace("\0", "\ufffd")
-    if column.kind == "json":
-        return _json_text(clean, limit)
-    cut = len(clean) > limit
-    if cut:
-        clean = clean[: limit - len(_CUT)] + _CUT
-    if column.kind == "text" or column.name in _FREE:
-        clean = redact(clean)
-    elif column.kind == "name":
-        clean = redact_name(clean)
-    return clean, cut or "\0" in said
+    match column.kind:
+        case "json":
+            return _json_text(clean, limit, redactor)
+        case "id":
+            clean = redactor.ident(clean, most=limit)
+        case "name" if column.name not in _FREE:
+            clean = redactor.name(clean, most=limit)
+        case _:
+            clean = redactor.text(clean, most=limit)
+    is_cut = len(said) > limit or len(clean) > limit
+    return _cut(clean, limit) if is_cut else clean, is_cut or "\0" in said
 
 
-def _json_text(said: str, limit: int) -> tuple[str, bool]:
+def _cut(clean: str, limit: int) -> str:
+    """The beginning of a text that is too long, without the half of a mark: written again, it stays the same."""
+    kept = clean[: limit - len(_CUT)]
+    begun = kept.rfind(MARK[0], -2 * len(MARK))
+    if begun >= 0 and MARK[:-1].startswith(kept[begun : begun + len(MARK) - 1]) and MARK[-1] not in kept[begun:]:
+        kept = kept[:begun]
+    return kept + _CUT
+
+
+def _json_text(said: str, limit: int, redactor: Redactor) -> tuple[str, bool]:
     """JSON without its secrets; what is too long becomes an object that holds its beginning."""
-    clean = redact_json_text(said[:_PARSED])
-    if len(clean) <= limit and len(said) <= _PARSED:
+    clean, is_whole = redactor.json_part(said[:_PARSED], most=limit)
+    if is_whole and len(clean) <= limit and len(said) <= _PARSED:
         return clean, False
-    return json.dumps({"_cut": clean[: limit // 2]}, ensure_ascii=False), True
+    beginning = redactor.text(clean[: limit // 2])  # as it will be read, if it is written again
+    while len(short := json.dumps({"_cut": beginning}, ensure_ascii=False)) > limit:
+        beginning = redactor.text(beginning[: len(beginning) * 3 // 4])
+    return short, True

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISGID, S_ISREG
 from typing import Any, Final
 
 import pyarrow as pa
@@ -251,7 +251,9 @@ def make_folder(folder: Path, *, mode: int | None = None) -> None:
 
 def _make_one(folder: Path, mode: int | None) -> None:
     os.mkdir(folder, FOLDER_MODE)  # noqa: PTH102
-    set_mode(folder, None if mode is None else folder_mode(mode))
+    if mode is not None:
+        inherited = folder.stat().st_mode & S_ISGID  # its files shall belong to the group that the store belongs to
+        set_mode(folder, folder_mode(mode) | inherited)
 
 
 def fsync_folder(folder: Path) -> None:

@@ -41,7 +41,7 @@ def checked_mode(mode: int | None) -> int | None:
     >>> checked_mode(640)
     Traceback (most recent call last):
         ...
-    rpa_lab.errors.InputError: mode is 640 (0o1200), expected permissions that let the owner read and write, such as 0o640
+    rpa_lab.errors.InputError: mode is 640 (0o1200), expected permissions that let the owner read and write, ...
     """
     if mode is None:
         return None

@@ -31,7 +31,7 @@ _WORD = re.compile(
 )
 _MORE_WORDS = re.compile(r"(?:[ \t]{1,3}[^\s=:,;]{1,40}(?![=:])){1,30}")
 _CDATA = re.compile(r"\s{0,20}<!\[CDATA\[(.{0,4000}?)(?:\]\]>|\Z)", re.DOTALL)
-_END_TAG = re.compile(r"<|&lt;")
+_END_TAG = re.compile(r"<|&lt;|%3C")
 _SCHEME = re.compile(
     r"(?:(?P<one>bearer|basic|negotiate|ntlm|token|apikey|key|sharedkey(?:lite)?|sso-key|ssws|bot)|digest|hawk|mac|oauth|aws4-hmac-sha256)"
     r"(?:\s{1,4}|\Z)",
@@ -131,7 +131,7 @@ def element_at(text: str, at: int) -> Extent | None:
     if found := _CDATA.match(text, at):
         return Extent(*found.span(1), quoted=True)
     ends = _END_TAG.search(text, at, at + _FAR)
-    if ends and text.startswith("/", ends.end()):
+    if ends and text.startswith(("/", "%2F"), ends.end()):
         return Extent(at, ends.start(), quoted=True)
     word = None if ends else _WORD.match(text, at)
     return Extent(at, word.end()) if word else None

@@ -17,6 +17,7 @@ SecretKind = Literal["password", "token", "header", "code"]
 PIN, a one-time password) is made of digits."""
 
 _LONGEST: Final = 100  # characters of a name; of a longer one the end is read
+_MANY: Final = 100_000  # so many tests don't pass, but a password may be such a number
 
 
 def _set(words: str) -> frozenset[str]:
@@ -25,10 +26,10 @@ def _set(words: str) -> frozenset[str]:
 
 _ANY_WORD = _set(  # in the languages of those who write bots; people leave accents out, too
     "password passwords passwd passwds passphrase passphrases passcode pwd pwds psw pswd passwrd pword userpass "
-    "dbpass ftppass smtppass mailpass sshpass passwort passwörter passwoerter kennwort kennwörter kennwoerter "
-    "losungswort mdp motdepasse contraseña contraseñas contrasena contrasenas contrasenia senha senhas wachtwoord "
-    "wachtwoorden hasło haslo heslo jelszó jelszo lösenord losenord passord adgangskode salasana parola parolă şifre "
-    "sifre lozinka пароль пароли 密码 密碼 口令 パスワード 비밀번호 암호 סיסמה סיסמא"
+    "dbpass ftppass smtppass mailpass sshpass storepass keypass passwort passwörter passwoerter kennwort kennwörter "
+    "kennwoerter losungswort mdp motdepasse contraseña contraseñas contrasena contrasenas contrasenia senha senhas "
+    "wachtwoord wachtwoorden hasło haslo heslo jelszó jelszo lösenord losenord passord adgangskode salasana parola "
+    "parolă şifre sifre lozinka пароль пароли 密码 密碼 口令 パスワード 비밀번호 암호 סיסמה סיסמא"
 )
 _RANDOM_WORD = _set(
     "secret secrets token jwt credential credentials cred creds bearer zugangsdaten geheimnis apikey apikeys authkey "
@@ -112,7 +113,9 @@ def is_count(name: str, value: object) -> bool:
     (True, False, True, False)
     """
     words = _words(name[-_LONGEST:])
-    return isinstance(value, int | float) and bool(words) and words[-1] in _PLURAL
+    if not isinstance(value, int | float) or not words or words[-1] not in _PLURAL:
+        return False
+    return words[-1] != "pass" or value < _MANY
 
 
 @lru_cache(maxsize=2048)

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from rpa_lab.journal.secret_names import secret_kind
 from rpa_lab.journal.secret_words import looks_random
 
-__all__ = ["ANNOUNCING", "Span", "announced_secrets", "may_have_shape", "shaped_secrets"]
+__all__ = ["SIGNS", "Span", "announced_secrets", "has_long_word", "shaped_secrets"]
 
 Span = tuple[int, int]
 """Where a secret begins and ends."""
@@ -73,7 +73,7 @@ _IN_ADDRESSES: tuple[_Shape, ...] = (
     _Shape(("@",), re.compile(rf""":(?:\\?/){{2}}({_USER_PART}{{16,400}})(?::[^\s/?#<>]{{0,40}})?@"""), _is_no_user),
     _Shape(
         ("@",),
-        re.compile(r"""(?<![\w/.:@-])([A-Za-z][\w.+-]{0,63}):(?P<secret>[^\s:@/"'<>]{6,128})@[A-Za-z0-9\[]"""),
+        re.compile(r"""(?<![\w/.:@-])([A-Za-z][\w.+-]{0,63}):(?P<secret>[^\s:@/"'<>]{6,128})@(?!sha\d)[A-Za-z0-9\[]"""),
         _is_login,
     ),
     _Shape(("oracle",), re.compile(r"(?i:jdbc:oracle:)\w{2,8}:[^\s/@]{1,64}/([^\s@]{1,128})@")),
@@ -113,6 +113,7 @@ _LONG: tuple[_Shape, ...] = (
     ),
     _Shape(("signature=",), re.compile(r"(?i:\bsignature)=([0-9a-fA-F]{32,128})")),
     _Shape(("%40",), re.compile(r"(?i:%3A%2F%2F)[\w.~+-]{0,200}(?i:%3A)((?:[\w.~!*+-]|%(?!40)){1,400})%40")),
+    _Shape(("$2", "$5$", "$6$", "$y$", "$argon"), re.compile(r"\$(?:2[aby]|5|6|y|argon2id?)\$[\w./+=,$-]{20,255}")),
     _Shape(("/bot",), re.compile(r"/bot(\d{6,12}:[\w-]{30,50})")),
     _Shape(("hooks.slack.com",), re.compile(r"hooks\.slack\.com/\w{5,12}/([\w/-]{10,200})")),
     _Shape(("webhooks/", "webhookb2/"), re.compile(r"/(?:api/webhooks/\d{5,30}|webhookb2)/([\w@/-]{20,300})")),
@@ -130,12 +131,12 @@ _SPOKEN: tuple[_Shape, ...] = (
     _Shape(
         ("basic",), re.compile(r"(?i:\bbasic)(?:\s|%20|\+){1,4}([A-Za-z0-9+/]{6,1000}={0,2})"), _is_name_and_password
     ),
-    _Shape(("sharedkey",), re.compile(r"(?i:\bsharedkey(?:lite)?)\s{1,4}[\w-]{1,64}:([\w+/=]{6,500})")),
+    _Shape(("sharedkey",), re.compile(r"(?i:\bsharedkey(?:lite)?)\s{1,4}[\w-]{1,64}:([\w+/=.-]{6,500})")),
     _Shape(("negotiate", "ntlm"), re.compile(r"(?i:\b(?:negotiate|ntlm))\s{1,4}([A-Za-z0-9+/]{40,8000}={0,2})")),
     _Shape(
-        ("typ", "enter", "input", "fill", "set", "writ", "send", "past"),
+        ("typ", "enter", "input", "fill", "set", "writ", "sen", "past"),
         re.compile(
-            r"(?i:\b(?:typ|enter|input|fill|set|writ|send|past)\w{0,9})(?:\s(?:\w[\w ]{0,20}\s)?|\()"
+            r"(?i:\b(?:typ|enter|input|fill|set|writ|sen[dt]|past)\w{0,9})(?:\s(?:\w[\w ]{0,20}\s)?|\()"
             r"(?P<quote>[\"'])(?P<secret>[^\"'\n]{1,200})(?P=quote)\)?\s(?:in|into|to|for|as)\s(?P<place>[^\n]{0,80})"
         ),
         _is_typed_secret,
@@ -183,15 +184,19 @@ _OPTIONS: tuple[_Shape, ...] = (
     ),
 )
 
-_RUN = re.compile(r"[A-Za-z0-9_\-/+.:=%]{20}")
+_LONG_WORD: Final = 20
+_BLANK_AND_WORD = re.compile(r" \S{20}")  # begins with one certain character: four times as fast as without
+_OPTION_SIGNS: Final = (" -", " /", "'-", '"-')
 
-ANNOUNCING: Final = ("private", "bearer", "basic", "negotiate", "ntlm", "identified")
-"""Words without one of which (in lower case) a text has no `announced_secrets`."""
+SIGNS: Final = ("@", *_OPTION_SIGNS, "bearer", "basic", "identified", "key")
+"""A text that has none of these (in lower case), no long word and no name of a secret has no secret of these shapes."""
 
 
-def may_have_shape(text: str) -> bool:
-    """Whether a text may have `shaped_secrets`; the cheap first look."""
-    return "@" in text or _has_options(text) or _RUN.search(text) is not None
+def has_long_word(text: str) -> bool:
+    """Whether 20 characters may stand in a row without a blank: the shortest of known tokens are as long."""
+    if len(text) < _LONG_WORD:
+        return False
+    return " " not in text[:_LONG_WORD] or _BLANK_AND_WORD.search(text) is not None or not text.isprintable()
 
 
 def shaped_secrets(text: str, low: str) -> Iterator[Span]:
@@ -217,9 +222,9 @@ def shaped_secrets(text: str, low: str) -> Iterator[Span]:
     """
     if "@" in text:
         yield from _matches(_IN_ADDRESSES, text, low)
-    if _RUN.search(text):
+    if has_long_word(text):
         yield from _matches(_LONG, text, low)
-    if _has_options(text):
+    if any(sign in text for sign in _OPTION_SIGNS):
         yield from _matches(_OPTIONS, text, low)
 
 
@@ -245,10 +250,6 @@ def announced_secrets(text: str, low: str) -> Iterator[Span]:
     yield from _matches(_SPOKEN, text, low)
     if "private" in low:
         yield from _key_ends(text)
-
-
-def _has_options(text: str) -> bool:
-    return " -" in text or "'-" in text or '"-' in text or " /" in text
 
 
 def _matches(shapes: tuple[_Shape, ...], text: str, low: str) -> Iterator[Span]:

@@ -20,8 +20,8 @@ from rpa_lab.journal.secret_words import is_placeholder, is_said, looks_mixed, l
 __all__ = ["FOREIGN", "NAMING", "named_secrets"]
 
 _NAMING: Final = """
-pass token key secret pw auth cookie cred sess code pin otp sig= signature jwt bearer cvv cvc puk phrase answer kennwort
-contrase senha wachtwoord mdp
+pass token key secret pw auth cookie cred sess code pin otp sig jwt bearer cv puk phrase kennwort contrase senha
+wachtwoord mdp
 """
 NAMING: Final = tuple(_NAMING.split())
 """Parts of names (in lower case) without one of which an ASCII text has no `named_secrets`."""
@@ -40,7 +40,7 @@ _PART = re.compile(
     "|zugangsdaten"
 )
 _ANY_PART = re.compile(f"{_PART.pattern}|{_FOREIGN}")
-_OWNER = re.compile(r"\b(?:one[- ]time|mot de|[a-z]{2,12}) \Z", re.IGNORECASE)
+_OWNER = re.compile(r"\b(?:one[- ]time|mot de|[a-z0-9]{2,12}) \Z", re.IGNORECASE)
 _OWNED: Final = frozenset(("key", "code", "phrase", "answer", "passe", "signature"))
 _IN_NAME: Final = string.ascii_letters + string.digits + "_.-"
 _LONGEST_NAME: Final = 60
@@ -50,14 +50,14 @@ _REST = re.compile(r"[\w.-]{0,60}")
 _BETWEEN = re.compile(
     r"(?P<close>\\{0,31}[\"'`]|%(?:25)?2[27]|&(?:quot|\#3[49]|apos);)?(?P<bracket>\]{1,2}|\}|%5[Dd]|\[\w{0,20}\])?"
     r"(?:"
-    r"(?P<equals>[ \t]{0,8}(?:=>|:=|!=|={1,3}|%(?:25)?3[Dd])[ \t]{0,8}(?:\\\r?\n[ \t]{0,40})?@?)"
-    r"|(?P<colon>[ \t]{0,3}(?:%(?:25)?3[Aa]|->|:(?!//|:))\s{0,8})"
-    r"|(?P<tag>(?:\s[^<>]{0,200})?(?:>|&gt;))"
+    r"(?P<equals>[ \t]{0,8}(?:=\\?>|:=|!=|={1,3}|%(?:25)?3[Dd])[ \t]{0,8}(?:\\\r?\n[ \t]{0,40})?@?)"
+    r"|(?P<colon>[ \t]{0,3}(?:%(?:25)?3[Aa]|-\\?>|:(?!//|:))\s{0,8})"
     r"|(?P<form>(?:\r?\n|\\r\\n|\\n){2})"
     r"|(?P<list>[ \t]{0,3},\s{0,8}(?=[bBrRuU]{0,2}\\{0,31}[\"']))"
-    r"|(?P<verb>[ \t]{1,3}(?:is|was|are|ist|war|lautet|est|es|era|è|é)[ \t]{1,3}(?:now[ \t])?)"
+    r"|(?P<verb>[\"']?(?:[ \t](?:for|of|für|von)[ \t][\w.@'\"-]{1,40})?"
+    r"[ \t]{1,3}(?:is|was|are|will be|set to|changed to|ist|war|lautet|est|es|era|è|é)(?:[ \t]{1,3}|:[ \t]{0,3}))"
     r"|(?P<blank>[ \t]{1,4}(?:\|[ \t]{1,4})?)"
-    r")"
+    r"|)"
 )
 _VALUE_OF_PAIR = re.compile(  # <input name="password" value="…">, {"name": "password", "value": "…"}
     r"\\{0,31}[\"'][^<>{}\n]{0,100}?\bval(?:ue)?\\{0,31}[\"']?\s{0,3}[=:]\s{0,3}|\n[^\n]{0,200}?\binput_value=",
@@ -68,10 +68,11 @@ _VALUE_BEFORE = re.compile(  # <input value="…" name="password">
     r"\b(?:name|type|key|id|field)\\{0,31}[\"']?\s{0,3}[=:]\s{0,3}\\{0,31}[\"']\Z",
     re.IGNORECASE,
 )
-_TAG_BEGINS = re.compile(r"(?:<|&lt;)(?:[\w.-]{1,30}:)?\Z")
+_TAG = re.compile(r"(?P<close>[\"'])?(?:\s[^<>]{0,200})?(?:\\?>|&gt;|%3E)(?:\s{0,20}<value\\?>)?")
+_TAG_BEGINS = re.compile(r"(?:<|&lt;|%3C)(?:[\w.-]{1,30}:)?\Z")
+_NAME_OF_TAG = re.compile(r"<[^<>]{1,100}\b(?:name|key)\s?=\s?[\"']\Z", re.IGNORECASE)
 _USING = re.compile(r"\b(?:with|using|and|mit|und|con|avec) (?:the )?\Z", re.IGNORECASE)
 _LOGIN = re.compile(r"\b(?:login|user|account) (?!or |and )[^\s\"']{1,80} \Z")  # as .netrc has it
-_NUMBERS = re.compile(r"\d{1,9}")
 _FOLDER = re.compile(r"/(?:[\w.-]{1,60}/)|[A-Za-z]:\\")
 _STRINGS = re.compile(r"[\"']")
 _PROSE = re.compile(r"[ \t]{1,3}[a-zäöüßéèñ']{2,30}(?:[ \t]{1,3}[\w']{1,30}|[.!]?[ \t]{0,3}(?:\n|\Z))")
@@ -137,17 +138,18 @@ def _name(text: str, begin: int, end: int, *, least: int) -> Span:
 
 def _secret(text: str, begin: int, end: int, kind: SecretKind, *, strict: bool) -> Span | None:
     """Where the secret of this name is, if one is said."""
+    if element := _element(text, begin, end):
+        return element
     name, between = text[begin:end], _BETWEEN.match(text, end)
-    quoted = bool(between and between["close"])
-    sure, at = _how_sure(text, begin, name, between) if between else None, between.end() if between else end
+    if between is None:  # it matches nothing, too
+        return None
+    quoted, at = bool(between["close"]), between.end()
+    sure = _how_sure(text, begin, name, between)
     if sure is None:
         pair = _VALUE_OF_PAIR.match(text, end)
         if pair is None:
             return _value_before(text, begin) if quoted else None
         sure, at = "sure", pair.end()
-    elif between and between["tag"]:
-        element = element_at(text, at)
-        return element[:2] if element and _is_held(text, element) else None
     certain = sure == "sure"
     if kind == "header" and sure in ("sure", "likely", "pair"):
         header = header_at(text, at, name=name, name_begin=begin, certain=certain)
@@ -166,10 +168,8 @@ def _how_sure(text: str, begin: int, name: str, between: re.Match[str]) -> _Sure
     before, quoted = text[begin - 1 : begin], between["close"]
     if between["equals"]:
         return None if name.lower() == "sig" and before not in ("?", "&", ";") else "sure"
-    if between["bracket"]:
+    if between["bracket"] and not between["verb"]:
         return None
-    if between["tag"]:
-        return "sure" if _TAG_BEGINS.search(text, max(0, begin - 40), begin) else None
     if between["colon"]:
         return "sure" if quoted else _after_colon(before, name, between["colon"])
     if between["form"]:
@@ -177,9 +177,11 @@ def _how_sure(text: str, begin: int, name: str, between: re.Match[str]) -> _Sure
     if between["list"]:
         in_pair = text[max(0, begin - 4) : begin - 1].rstrip()[-1:] in ("(", "[")
         return ("sure" if name.startswith("-") else "pair" if in_pair else None) if quoted else None
-    if (quoted and between["blank"]) or name.lower() == "pass":
+    if name.lower() == "pass":
         return None
-    return "guess" if between["verb"] else "option" if name.startswith("-") else "hint"
+    if between["verb"]:
+        return "guess"
+    return None if quoted or not between["blank"] else "option" if name.startswith("-") else "hint"
 
 
 def _after_colon(before: str, name: str, colon: str) -> _Sure | None:
@@ -195,9 +197,20 @@ def _value_before(text: str, name_begin: int) -> Span | None:
     return found.span(2) if found and not is_placeholder(found[2]) else None
 
 
-def _is_held(text: str, element: Extent) -> bool:
-    said = text[element.begin : element.end].strip()
-    return bool(said) and not is_placeholder(said) and (element.quoted or looks_random(said, "password"))
+def _element(text: str, name_begin: int, name_end: int) -> Span | None:
+    """The text of the XML element of this name, or with an attribute that says so: ``<entry key="password">…``."""
+    tag = _TAG.match(text, name_end)
+    begins = _NAME_OF_TAG if tag and tag["close"] else _TAG_BEGINS
+    if tag is None or not begins.search(text, max(0, name_begin - 140), name_begin):
+        return None
+    element = element_at(text, tag.end())
+    said = text[element.begin : element.end].strip() if element else ""
+    if element is None or not said or is_placeholder(said):
+        return None
+    is_label = " " in said or is_said(said) or (said.isalpha() and secret_kind(said) is not None)
+    if tag["close"] and is_label:
+        return None
+    return element[:2] if element.quoted or looks_random(said, "password") else None
 
 
 def _is_secret(
@@ -214,38 +227,41 @@ def _is_secret(
             is_in_usage = said.isupper() and secret_kind(said) is not None  # --password PASSWORD
             return not (is_in_usage or is_said(said) or said.startswith("-"))
         case "pair":
-            return looks_random(said, kind) or (
-                _is_of_code(name) and text[value.end + 1 : value.end + 9].lstrip()[:1] in (")", "]")
-            )
+            is_last = text[value.end + 1 : value.end + 9].lstrip()[:1] == ")"  # define('DB_PASSWORD', 'x')
+            return looks_random(said, kind) or (is_last and _is_of_code(name))
         case "hint" if kind != "code":
             using = _USING if value.quoted else _LOGIN
             is_used = kind == "password" and using.search(text, max(0, name_begin - 100), name_begin)
             return bool(is_used) or _is_hinted(said, kind, quoted=value.quoted)
     if kind == "code":
         return _CODE[sure].fullmatch(said) is not None
-    is_word = " " not in said
-    if is_word and looks_random(said, kind, anywhere=strict or sure == "guess" or kind == "token"):
+    if _looks_like_one(said, kind, sure, quoted=value.quoted, strict=strict):
         return True
-    if value.quoted and kind == "password" and (is_word or sure == "likely"):
-        return not strict or any(c.isdigit() for c in said)
-    if (
-        strict
-        or sure == "guess"
-        or not is_word
-        or not (kind == "password" or _is_of_code(name))
-        or name.lower() == "pass"
-    ):
+    return sure == "likely" and not strict and _is_no_sentence(text, value, name, kind)
+
+
+def _looks_like_one(said: str, kind: SecretKind, sure: _Sure, *, quoted: bool, strict: bool) -> bool:
+    is_password = quoted and kind == "password" and (not strict or any(c.isdigit() for c in said))
+    if " " in said:
+        return is_password and sure == "likely"
+    return is_password or looks_random(said, kind, anywhere=strict or sure == "guess" or kind == "token")
+
+
+def _is_no_sentence(text: str, value: Extent, name: str, kind: SecretKind) -> bool:
+    """Whether what follows ``password: `` isn't a sentence, such as "must have 8 characters"."""
+    said = text[value.begin : value.end]
+    if " " in said or len(said) < 3 or is_said(said) or name.lower() == "pass":
         return False
-    return not (
-        is_said(said) or len(said) < 3 or (said.isalpha() and not value.quoted and _PROSE.match(text, value.end))
-    )
+    if kind != "password" and not _is_of_code(name):
+        return False
+    return value.quoted or not (said.isalpha() and _PROSE.match(text, value.end))
 
 
 def _is_counted(name: str, said: str) -> bool:
     """Whether a name counts what it names, and this is a number or holds no string."""
-    if not is_count(name, 0):
-        return False
-    return _NUMBERS.fullmatch(said) is not None or (said[:1] in ("{", "[", "(") and not _STRINGS.search(said))
+    if said.isdecimal():
+        return is_count(name, int(said[:_LONGEST_CODE]))
+    return said[:1] in ("{", "[", "(") and is_count(name, 0) and not _STRINGS.search(said)
 
 
 def _is_sure(said: str, kind: SecretKind) -> bool:
@@ -262,4 +278,4 @@ def _is_hinted(said: str, kind: SecretKind, *, quoted: bool) -> bool:
 
 def _is_of_code(name: str) -> bool:
     """Whether a name is one that programs use, not people: what follows it is hardly ever a sentence."""
-    return "_" in name or "-" in name or (name[0].islower() and not name.islower())
+    return "_" in name or "-" in name or name.lower().endswith(" id") or (name[0].islower() and not name.islower())

@@ -18,14 +18,15 @@ _LONGEST: Final = 500  # characters of it that are looked at
 _ALWAYS_RANDOM: Final = 20  # characters from which a token needs no digit
 
 _PLACEHOLDER = re.compile(
-    r"\[(?:redacted[^\]]{0,20}|filtered|hidden|masked)\]?|\*+|•+|x{3,}|\.{2,}|…+|-+|_+|<[a-z][a-z _-]{0,40}>"
+    r"\[(?:redacted[^\]]{0,20}|filtered|hidden|masked)\]?(?:… \[cut\])?|… \[cut\]"
+    r"|\*+|•+|x{3,}|\.{2,}|…+|-+|_+|<[a-z][a-z _-]{0,40}>"
     r"|\$\{[\w.: -]{1,60}\}|\$\([\w.: -]{1,60}\)|(?-i:\$[A-Z][A-Z_]{2,40}|%[A-Z_]{3,40}%)"
     r"|\{\{[\w.: -]{1,60}\}\}|[@%&]\{[\w.: -]{1,60}\}|%[srd]|%\(\w{1,40}\)[srd]|\{\d?\}"
     r"|none|null|nil|undefined|true|false|n/a|nan",
     re.IGNORECASE,
 )
 _EXPRESSION = re.compile(
-    r"(?:self|cls|this)\.[A-Za-z_.]{1,60}|[A-Za-z_][\w.]{0,60}\((?:[a-z_][\w.]{0,40}(?:, ?[a-z_][\w.]{0,40}){0,3})?\)"
+    r"(?:self|cls|this)\.[A-Za-z_.]{1,60}|[A-Za-z_.]{2,60}\((?:[a-z_.]{1,40}(?:, ?[a-z_.]{1,40}){0,3})?\)"
 )
 """What stands for it in a line of a program: ``self.password``, ``read(vault)``."""
 _ORDINARY = re.compile(
@@ -117,7 +118,7 @@ def looks_random(value: str, kind: SecretKind, *, anywhere: bool = True) -> bool
     if kind in ("password", "code"):
         return letters and (digits or _SYMBOL.search(word[:-1]) is not None or _is_scattered(word))
     if _IDENTIFIER.fullmatch(word):
-        return len(word) >= _ALWAYS_RANDOM and word.isalnum() and not word.islower()
+        return word.isalnum() and ((len(word) >= _ALWAYS_RANDOM and not word.islower()) or _is_scattered(word))
     return (letters and digits and len(word) >= 8) or word.isdecimal() or len(word) >= _ALWAYS_RANDOM
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import sys
@@ -160,6 +161,21 @@ def test_a_disk_that_refuses_is_said_once_and_nothing_is_lost(
     assert collector.flush()
     assert TimeSeriesStore(root).read("executions").height == 1
     assert collector.close()
+
+
+def test_a_logging_handler_that_raises_hurts_nobody(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("no log")
+
+    monkeypatch.setattr(logging.getLogger("rpa_lab"), "warning", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
+    collector = MetricsCollector(root, max_rows=5, flush_interval_sec=3600)
+    for n in range(10):
+        collector.record_execution_start(str(n), "w")
+
+    assert collector.flush() is False
+    assert collector.close() is False
+    assert collector.stats()["recorded"] == collector.stats()["dropped"] == 10
 
 
 def test_closing_twice_is_closing_once_and_later_records_are_counted(root: Path) -> None:
@@ -510,3 +526,15 @@ def test_recoveries_are_told_as_records_or_by_keywords(root: Path) -> None:
         ("w", "retry", "recovered"),
     ]
     assert rows[1]["completed_at"] - rows[1]["started_at"] == timedelta(milliseconds=5)
+
+
+def test_patterns_of_the_bots_own_are_taken_out_too(root: Path) -> None:
+    with MetricsCollector(root, redact=[r"\bCUST-\d{6}\b"]) as collector:
+        collector.record_execution_start("e", "w", context={"customer": "CUST-123456", "page": 7})
+        collector.record_step(execution_id="e", node_id="open CUST-123456", action_type="a", target_element="CUST-1")
+
+    store = TimeSeriesStore(root)
+    assert store.read("executions")["context"].item() == '{"customer": "[redacted]", "page": 7}'
+    assert store.read("steps").select("node_id", "target_element").row(0) == ("open [redacted]", "CUST-1")
+    with pytest.raises(InputError, match="unterminated"):
+        MetricsCollector(root, redact=["(CUST"])

@@ -191,6 +191,36 @@ def test_a_forked_child_writes_its_own_records_and_not_its_parents(root: Path) -
     assert len({path.name[2:14] for path in TimeSeriesStore(root).files(table="executions")}) == 2
 
 
+def test_a_child_that_is_forked_within_an_execution_records_its_steps_itself(root: Path) -> None:
+    done = run_python(
+        """
+        import os, sys
+        from rpa_lab import MetricsCollector
+        collector = MetricsCollector(sys.argv[1], flush_interval_sec=3600)
+        with collector.execution("w", execution_id="e") as run:
+            with run.step("before"):
+                pass
+            child = os.fork()
+            if not child:
+                for _ in range(3):
+                    with run.step("in the child"):
+                        pass
+                os._exit(0 if collector.close() and collector.stats()["written"] == 3 else 1)
+            assert os.waitpid(child, 0)[1] == 0
+            with run.step("after"):
+                pass
+        """,
+        root,
+    )
+
+    assert done.returncode == 0, done.stderr
+    steps = TimeSeriesStore(root).read("steps")
+    assert sorted(steps["node_id"]) == ["after", "before", *["in the child"] * 3]
+    assert set(steps["execution_id"]) == {"e"}
+    assert steps["step_id"].n_unique() == 5
+    assert TimeSeriesStore(root).read("executions")["steps_total"].to_list() == [2]
+
+
 @pytest.mark.parametrize("used", ["polars", "nothing"])
 def test_a_fork_in_mid_buffer_neither_hangs_nor_writes_anything_twice(root: Path, used: str) -> None:
     """The parent has used Polars, whose threads a child doesn't have, and forks while it records and flushes."""

@@ -155,6 +155,21 @@ def test_files_and_folders_are_not_for_everybody(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "day=2026-11-03" / fragment_name(ORIGIN)).stat().st_mode) & 0o137 == 0
 
 
+def test_a_mode_is_exact_and_a_folder_stays_its_groups(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o2770)
+    before = os.umask(0o077)
+    try:
+        publish_fragment(shared / "a" / "day=2026-11-03", ORIGIN, b"x", mode=0o664)
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((shared / "a" / "day=2026-11-03" / fragment_name(ORIGIN)).stat().st_mode) == 0o664
+    for folder in (shared / "a", shared / "a" / "day=2026-11-03"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o2775
+
+
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_publish_that_fails_leaves_nothing_visible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
