@@ -346,4 +346,9 @@ def _no_path(suite: str) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _CONTEXT_TEXT else text[: _CONTEXT_TEXT - 1] + "…"
+    """A text as long as a context has room for; its secrets go first, while they are still whole."""
+    if len(text) <= _CONTEXT_TEXT:
+        return text
+    from rpa_lab.journal.redact import redact
+
+    return redact(text, most=_CONTEXT_TEXT)[: _CONTEXT_TEXT - 1] + "…"

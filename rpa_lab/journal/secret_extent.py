@@ -33,7 +33,8 @@ _MORE_WORDS = re.compile(r"(?:[ \t]{1,3}[^\s=:,;]{1,40}(?![=:])){1,30}")
 _CDATA = re.compile(r"\s{0,20}<!\[CDATA\[(.{0,4000}?)(?:\]\]>|\Z)", re.DOTALL)
 _END_TAG = re.compile(r"<|&lt;|%3C")
 _SCHEME = re.compile(
-    r"(?:(?P<one>bearer|basic|negotiate|ntlm|token|apikey|key|sharedkey(?:lite)?|sso-key|ssws|bot)|digest|hawk|mac|oauth|aws4-hmac-sha256)"
+    r"(?:(?P<one>bearer|basic|negotiate|ntlm|token|apikey|key|sharedkey(?:lite)?|sso-key|ssws|bot)"
+    r"|digest|hawk|mac|oauth|aws4-hmac-sha256)"
     r"(?:\s{1,4}|\Z)",
     re.IGNORECASE,
 )

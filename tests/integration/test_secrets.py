@@ -297,3 +297,17 @@ def test_runs_whose_ids_held_secrets_are_still_told_apart_and_keep_their_steps(h
 
     assert runs["execution_id"].n_unique() == runs.height == len(SAID)
     assert sorted(steps["execution_id"]) == sorted(runs["execution_id"])
+
+
+def test_what_a_callers_own_patterns_match_is_in_no_byte_either(root: Path) -> None:
+    said = "order of CUST-123456, paid"
+    context = {"customer": 47110815, "CUST-123456": [said]}
+    with MetricsCollector(root, redact=[r"\bCUST-\d{6}\b", r"\b4711\d{4}\b"]) as collector:
+        run = collector.execution(said, business_key=said, context=context)
+        with run, run.step(said, target_element=said):
+            pass
+        assert collector.flush()
+    text = "\n".join(everything(root))
+
+    assert [secret for secret in ("CUST-123456", "47110815") if secret in text] == []
+    assert "order of [redacted], paid" in text

@@ -412,3 +412,17 @@ def test_loading_the_importer_loads_no_polars() -> None:
     code = "import sys, rpa_lab.integrations.robotframework; print(sorted({'polars', 'robot'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_secret_that_a_limit_would_cut_in_two_is_out(tmp_path: Path) -> None:
+    message = "x" * 3_980 + " https://bot:hunter2SECRET0hunter2SECRET0@erp.example/login failed " + "y" * 100
+    (tmp_path / "output.xml").write_text(
+        '<robot schemaversion="5"><suite name="S"><test name="T">'
+        f'<status status="FAIL" start="2026-11-03T08:00:00" elapsed="1">{message}</status></test></suite></robot>'
+    )
+    store = TimeSeriesStore(tmp_path / "store")
+    import_files(RobotFramework(), [tmp_path / "output.xml"], store)
+
+    row = store.read("executions").row(0, named=True)
+    assert "hunter2" not in str(row)
+    assert "xxxx https://bot:" in row["end_context"]
