@@ -14,6 +14,7 @@ from typing import Final
 
 from rpa_lab.collection.buffer import Buffer
 from rpa_lab.collection.flusher import Flusher
+from rpa_lab.collection.outcome import is_of_signal, said_of
 
 __all__ = ["Background"]
 
@@ -40,6 +41,7 @@ class Background:
         self._interval_s = interval_s
         self._flushing = threading.RLock()  # a signal handler may flush within its own thread's flush
         self._starting = threading.Lock()
+        self._flushers: set[int] = set()  # threads that are within flush()
         self._busy = False
         self._after_flush: list[Callable[[], None]] = []
         # held while there is nothing to do: unlike an Event, a lock can be released within a signal handler
@@ -50,17 +52,30 @@ class Background:
         self._dropped = 0  # as far as it was said
         self._dropping = False
 
-    def start(self) -> None:
-        """Start the thread, unless it runs: with the first record, so that a bot that records nothing has none."""
-        if self.thread is not None or not self._starting.acquire(blocking=False):
-            return  # another thread is at it, or a signal handler interrupted this one
+    def start(self) -> bool:
+        """Start the thread, unless it runs: with the first record, so that a bot that records nothing has none.
+
+        Returns
+        -------
+        bool
+            Whether it runs; where a system has no thread left, the next record tries again.
+        """
+        if self.thread is not None and self.thread.is_alive():
+            return True
+        if not self._starting.acquire(blocking=False):
+            return False  # another thread is at it, or a signal handler interrupted this one
         try:
-            if self.thread is None and not self._stopped:
-                self.thread = threading.Thread(target=self._keep_flushing, daemon=True, name="rpa-lab-flusher")
-                with suppress(RuntimeError):  # the interpreter is ending: the flush at exit writes what there is
-                    self.thread.start()
+            if not self._stopped:
+                thread = threading.Thread(target=self._keep_flushing, daemon=True, name="rpa-lab-flusher")
+                thread.start()
+                self.thread = thread
+        except (
+            RuntimeError
+        ):  # no thread to be had, or the interpreter is ending: the flush at exit writes what there is
+            return False
         finally:
             self._starting.release()
+        return self.thread is not None
 
     def wake(self) -> None:
         """Many records wait: let the thread flush now."""
@@ -69,12 +84,19 @@ class Background:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Write all that waits, in the calling thread; False if the disk refused, or another flush took too long."""
-        if not self._flushing.acquire(timeout=-1 if timeout is None else timeout):
-            return False
+        thread = threading.get_ident()
+        if thread in self._flushers:
+            return False  # in a signal handler that interrupted this very call, which goes on after it
+        self._flushers.add(thread)
         try:
-            return self._flush(final=False)
+            if not self._flushing.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
+                return False
+            try:
+                return self._flush(final=False)
+            finally:
+                self._flushing.release()
         finally:
-            self._flushing.release()
+            self._flushers.discard(thread)
 
     def encode(self) -> list[str]:
         """Check what waits, without writing it; what is wrong with it."""
@@ -133,8 +155,11 @@ class Background:
                 self._asleep.acquire(timeout=self._interval_s)
             if self._stopped:
                 return
-            with self._flushing:
-                failures = 0 if self._flush(final=False) else failures + 1
+            try:
+                with self._flushing:
+                    failures = 0 if self._flush(final=False) else failures + 1
+            except BaseException:  # noqa: BLE001 - whatever a foreign object raised: this thread goes on
+                failures += 1
 
     def _rest(self, seconds: float) -> None:
         """Wait while the disk refuses; a buffer that is full must not cut it short, an end may."""
@@ -148,29 +173,31 @@ class Background:
         self._busy = True
         try:
             self.flusher.flush(self.buffer, final=final)
-        except Exception as refusal:  # noqa: BLE001 - inside a bot nothing raises; it is said once an episode
-            if not self._failing:
-                _say("can't write to %s: %s; trying again", self.flusher.root, refusal)
-            self._failing = True
+        except Exception as refusal:  # inside a bot nothing raises; it is said once an episode
+            if is_of_signal(refusal):
+                raise
+            failing, self._failing = self._failing, True
+            if not failing:
+                _say("can't write to %s: %s; trying again", self.flusher.root, said_of(refusal)[0])
             return False
         finally:
             self._busy = False
             self._say_drops()
             while self._after_flush:
                 self._after_flush.pop()()
-        if self._failing:
+        failing, self._failing = self._failing, False
+        if failing:
             _say("can write to %s again", self.flusher.root)
-        self._failing = False
         return True
 
     def _say_drops(self) -> None:
         """One warning when records begin to be dropped; the next one after a flush without any."""
-        dropped = sum(self.buffer.dropped.values())
-        if dropped > self._dropped and not self._dropping:
+        dropped, before, dropping = sum(self.buffer.dropped.values()), self._dropped, self._dropping
+        self._dropped, self._dropping = dropped, dropped > before  # first: who hears the warning may record, too
+        if self._dropping and not dropping:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.buffer.dropped.items() if count)
-            _say("records are being dropped (in all: %s); the store's collector_health counts them", reasons)
-        self._dropping = dropped > self._dropped
-        self._dropped = dropped
+            why = f" ({self.flusher.why})" if self.flusher.why and self.buffer.dropped["invalid"] else ""
+            _say("records are being dropped: %s%s; the store's collector_health counts them", reasons, why)
 
 
 def _say(text: str, *values: object) -> None:

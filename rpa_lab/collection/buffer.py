@@ -6,7 +6,7 @@ tenth of the bound is kept free for executions and recoveries, so that a flood o
 The bound is a stock of places. A record takes one and its place is given back once it is on disk (`release`), so what
 is being written counts too. Taking a place and keeping a record are one call each into C (`take`, `keep`), hence
 atomic: recording needs no lock, whatever other threads, signal handlers or the flusher do. A place stands for
-`ROW_BYTES`; what texts have beyond 500 characters is counted exactly, under a lock that is held for an instant.
+`ROW_BYTES`; what texts have beyond 500 characters is counted exactly, one record after the other.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Buffer:
     ----------
     drained : int
         Records that were taken out so far.
+    lost : int
+        Of these, dropped.
     take : callable
         Takes a place for one record with short texts; raises IndexError where none is left. Returns None, or True
         where many wait since the last `release`.
@@ -77,22 +79,27 @@ class Buffer:
         self._reserve: list[Place] = [None] * (places // 10)  # for executions and recoveries
         self._reserved = len(self._reserve)
         self._free: list[Place] = [None] * (places - self._reserved)
-        self._many = many
+        self._half = len(self._free) // 2
+        self._many = None if many is None else max(min(many, self._half), 1)
         self._mark()
         self._spare = max_bytes - places * ROW_BYTES  # bytes of which no place is made
         self._spare_reserved = self._spare // 10
+        self._spare_half = self._spare // 2 if self._spare > self._half * ROW_BYTES else 0
         self._given_up = 0  # places that became bytes for long texts
-        self.drained = self._refused = 0
+        self.drained = self.lost = self._refused = 0
         self._out = self._extra_out = 0  # drained and not released: rows, and the bytes of their long texts
-        self._lock = threading.RLock()
-        # a signal handler may record while its own thread is in the middle of recording: such calls wait here
-        self._late: deque[Callable[[], None]] = deque()
-        self._busy = False
+        self._lock = threading.Lock()
+        self._late: deque[Callable[[], None]] = deque()  # changes that are still to be made
         self.take = self._free.pop
         self.keep = self._records.append
 
     def __len__(self) -> int:
         return len(self._records)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether more than half of the room is taken."""
+        return len(self._free) < self._half or self._spare < self._spare_half
 
     @property
     def recorded(self) -> int:
@@ -122,6 +129,7 @@ class Buffer:
 
         def count() -> None:
             self.dropped[reason] += rows
+            self.lost += rows
 
         if rows:
             self._one_at_a_time(count)
@@ -219,13 +227,14 @@ class Buffer:
         self.dropped[reason] += 1
 
     def _one_at_a_time(self, change: Callable[[], None]) -> None:
-        with self._lock:
-            self._late.append(change)
-            if self._busy:  # in a signal handler, within this very method: what it interrupted does it next
-                return
-            self._busy = True
+        """Make a change, or leave it to whoever is making one: nobody ever waits.
+
+        Who is making one may be another thread, or this very thread, interrupted by the signal handler that calls.
+        """
+        self._late.append(change)
+        while self._late and self._lock.acquire(blocking=False):
             try:
                 while self._late:
                     self._late.popleft()()
             finally:
-                self._busy = False
+                self._lock.release()

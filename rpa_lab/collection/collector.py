@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import concurrent.futures.thread  # noqa: F401 - what pyarrow brings needs it, and at exit it can't be imported any more
 import os
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter, time_ns
 from types import TracebackType
@@ -21,6 +23,7 @@ from rpa_lab.collection.buffer import SHORT, Buffer, Place, Record
 from rpa_lab.collection.context import as_json
 from rpa_lab.collection.flusher import Flusher
 from rpa_lab.collection.hooks import Execution
+from rpa_lab.collection.outcome import is_of_signal, text_of
 from rpa_lab.collection.steps import Recovery, Step
 from rpa_lab.errors import InputError, RpaLabError, StoreError, quote
 from rpa_lab.journal.mode import checked_mode
@@ -28,7 +31,6 @@ from rpa_lab.journal.mode import checked_mode
 if TYPE_CHECKING:
     import re
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from rpa_lab.collection.watch import Watcher
     from rpa_lab.journal.redact import Redactor
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["CollectorStats", "MetricsCollector"]
 
 _CLOSE_S: Final = 5.0
+_TEXT: Final = 24_000  # characters of a text that are kept: a column has 20,000, and secrets are sought beyond its end
+_JSON: Final = 1_000_000  # of a context, which is read as JSON before it is cut
+_CONTEXTS: Final = ("context", "end_context")
+_LARGE: Final = 2**64
 
 
 class CollectorStats(dict[str, int]):
@@ -79,7 +85,9 @@ class MetricsCollector:
     Raises
     ------
     TypeError
-        If `store` is no path.
+        If `store` is no path, or `business_exceptions` has something else than exceptions.
+    ValueError
+        If a size or interval is no positive number.
     InputError
         If a pattern or the mode is none.
 
@@ -117,15 +125,17 @@ class MetricsCollector:
                 f"store is {store!r}, expected the folder of the store as str or path "
                 f"(buffer_size is the second argument: MetricsCollector('data/store', 1000))"
             )
+        if not str(store):
+            raise ValueError("store is '', expected the folder of the store")
         for name, value in (
             ("buffer_size", buffer_size),
             ("flush_interval_sec", flush_interval_sec),
             ("max_rows", 1 if max_rows is None else max_rows),
             ("max_bytes", max_bytes),
         ):
-            if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):
                 raise ValueError(f"{name} is {value!r}, expected a positive number")
-        self.store = Path(store).absolute()
+        self.store = Path(store).expanduser().absolute()
         self.buffer_size = int(buffer_size)
         self.flush_interval = float(flush_interval_sec)
         self.host = host or _host()
@@ -179,11 +189,10 @@ class MetricsCollector:
                 "context": self._json(context),
             }
             began = perf_counter() if started_at is None else None
-            self._say(("start", values, began), texts=values.values(), vital=True)
+            self._say(("start", values, began), vital=True)
         except Exception as mistake:  # noqa: BLE001 - recording never raises into the bot
             self._refuse(mistake)
-        for watcher in self._watchers:
-            watcher.execution_started(execution_id, workflow_id)
+        self._tell(lambda watcher: watcher.execution_started(execution_id, workflow_id))
 
     def record_execution_complete(
         self,
@@ -236,11 +245,10 @@ class MetricsCollector:
                 "duration_ms": duration_ms,
             }
             record = ("complete", values, time_ns() // 1000, perf_counter())
-            self._say(record, texts=values.values(), vital=True)
+            self._say(record, vital=True)
         except Exception as mistake:  # noqa: BLE001 - recording never raises into the bot
             self._refuse(mistake)
-        for watcher in self._watchers:
-            watcher.execution_ended(execution_id)
+        self._tell(lambda watcher: watcher.execution_ended(execution_id))
 
     def record_step(  # noqa: C901 - in one piece: calls would cost the bot as much as all that it does
         self,
@@ -289,6 +297,8 @@ class MetricsCollector:
         """
         try:
             if step_metrics is not None:
+                if self._strict and not hasattr(step_metrics, "node_id"):
+                    raise TypeError(f"step_metrics is {quote(step_metrics)}, expected a StepMetrics")
                 execution_id, workflow_id = step_metrics.execution_id, step_metrics.workflow_id
                 node_id, action_type = step_metrics.node_id, step_metrics.action_type
                 target_element, application = step_metrics.target_element, step_metrics.application
@@ -340,7 +350,7 @@ class MetricsCollector:
                     application,
                 )
             try:
-                texts = len(execution_id) + len(node_id) + len(action_type)  # type: ignore[arg-type] # caught below
+                texts = len(execution_id) + len(node_id) + len(action_type) + len(status)  # type: ignore[arg-type] # caught
                 if target_element is not None:
                     texts += len(target_element)
                 if workflow_id is not None:
@@ -426,7 +436,7 @@ class MetricsCollector:
                 }
             else:
                 values = _fields(recovery)
-            self._say(("recovery", values), texts=values.values(), vital=True)
+            self._say(("recovery", values), vital=True)
         except Exception as mistake:  # noqa: BLE001 - recording never raises into the bot
             self._refuse(mistake)
 
@@ -506,7 +516,7 @@ class MetricsCollector:
         step._collector = self
         step._run = None
         step._name = name
-        step._action_type = action_type or name
+        step._action_type = name if action_type is None else action_type
         step._application = application
         step.target_element = target_element
         step.confidence_score, step.retry_count, step.status, step.recoveries = None, 0, None, ()
@@ -549,21 +559,22 @@ class MetricsCollector:
         """
         return self._background.flush(timeout)
 
-    def close(self, timeout: float = _CLOSE_S) -> bool:
+    def close(self, timeout: float | None = None) -> bool:
         """Write what is left, and record no more. May be called again.
 
         Parameters
         ----------
-        timeout : float
-            Seconds to wait for a flush that is under way.
+        timeout : float, optional
+            Seconds to wait for a flush that is under way in another thread; default: 5.
 
         Returns
         -------
         bool
-            True if all that was recorded is on disk; what isn't is counted as dropped.
+            True if all that was recorded is on disk. What the disk refuses now is counted as dropped; what another
+            thread is still writing after the timeout goes on waiting.
         """
-        for watcher in self._watchers:
-            watcher.finish(timeout)
+        timeout = _CLOSE_S if timeout is None else max(timeout, 0.0)
+        self._tell(lambda watcher: watcher.finish(timeout))
         self._watchers = []
         done = self._background.close(timeout)
         if done is not None:
@@ -586,11 +597,10 @@ class MetricsCollector:
     def _after_fork(self) -> None:
         """Start anew in a forked child: what waits is the parent's to write."""
         self._begin()
-        for watcher in self._watchers:
-            watcher.after_fork()
+        self._tell(lambda watcher: watcher.after_fork())
 
     def stats(self) -> CollectorStats:
-        """What was counted so far; ``recorded = written + waiting + dropped`` whenever no flush is under way.
+        """What was counted so far: ``recorded = written + waiting + dropped``; what is being written is waiting.
 
         Examples
         --------
@@ -602,12 +612,14 @@ class MetricsCollector:
         >>> collector.close()
         True
         """
-        dropped = dict(self._buffer.dropped)
+        buffer, flusher = self._buffer, self._background.flusher
+        written, dropped = flusher.written, dict(buffer.dropped)
+        recorded = buffer.recorded  # last, so that what comes meanwhile is waiting
         return CollectorStats(
-            recorded=self._buffer.recorded,
-            written=self._background.flusher.written,
-            waiting=len(self._buffer) + self._background.flusher.waiting,
-            corrected=self._background.flusher.corrected,
+            recorded=recorded,
+            written=written,
+            waiting=recorded - written - sum(dropped.values()),
+            corrected=flusher.corrected,
             dropped=sum(dropped.values()),
             **{f"dropped_{reason}": count for reason, count in dropped.items()},
         )
@@ -641,23 +653,39 @@ class MetricsCollector:
     def _no_place(self) -> Place:
         raise IndexError
 
-    def _say(self, record: tuple[Any, ...], *, texts: Iterable[Any] | None = None, vital: bool = False) -> None:
+    def _say(self, record: Record, *, vital: bool = False) -> None:
         """Keep a record of any size, or count why not."""
-        length = sum(_length(value) for value in texts or record)
+        record = _kept(record)
         before = sum(self._buffer.dropped.values())
-        self._buffer.add(record, texts=length, vital=vital)
+        self._buffer.add(record, texts=_size(record), vital=vital)
         if self._strict:
             if wrong := self._background.encode():
                 raise InputError(wrong[0])
             if sum(self._buffer.dropped.values()) > before:
                 raise StoreError(f"a record was dropped: {self.stats()}")
-        self._background.start()
-        self._short = -1 if self._strict else SHORT
-        if len(self._buffer) >= self.buffer_size:
+        self._short = -1 if self._strict or not self._background.start() else SHORT
+        if len(self._buffer) >= self.buffer_size or self._buffer.is_crowded:
             self._background.wake()
 
+    def _say_step(self, record: Record) -> None:
+        """The long way of a step that was a block; never raises, as `record_step`."""
+        try:
+            self._say(record)
+        except Exception as mistake:  # noqa: BLE001 - recording never raises into the bot
+            self._refuse(mistake)
+
+    def _tell(self, what: Callable[[Watcher], None]) -> None:
+        for watcher in self._watchers:
+            try:
+                what(watcher)
+            except Exception as mistake:  # who watches must not hurt the bot either
+                if is_of_signal(mistake):
+                    raise
+
     def _refuse(self, mistake: Exception) -> None:
-        """Count a record that could not even be kept; a strict collector says so."""
+        """Count a record that can't even be kept; a strict collector raises, and a watchdog's exception goes on."""
+        if is_of_signal(mistake):
+            raise mistake
         if not (self._strict and isinstance(mistake, RpaLabError)):  # which was counted where it was raised
             self._buffer.refuse("invalid")
         if self._strict:
@@ -676,10 +704,40 @@ def _fields(record: StepMetrics | RecoveryMetrics | ResourceMetrics) -> dict[str
     return {name: getattr(record, name) for name in type(record).__dataclass_fields__}
 
 
-def _length(value: object) -> int:
+def _kept(record: Record) -> Record:
+    """What is kept of a record: as much of a text as will be read, and texts instead of foreign objects.
+
+    So the bound holds for what the bot hands over, and nothing of the bot's is called, or changed, later.
+    """
+    return tuple(
+        {name: _plain(said, most=_JSON if name in _CONTEXTS else _TEXT) for name, said in value.items()}
+        if type(value) is dict
+        else _plain(value)
+        for value in record
+    )
+
+
+def _plain(value: Any, *, most: int = _TEXT) -> Any:
+    if type(value) is str:
+        return value if len(value) <= most else value[:most]
+    if value is None or isinstance(value, bool | int | float | datetime):
+        return value
+    if type(value) is tuple:
+        return tuple(map(_plain, value))
+    if type(value) is bytes:
+        return value[:most]
+    return text_of(value)[:most]
+
+
+def _size(value: Any) -> int:
+    """Bytes of the texts in a record."""
+    if isinstance(value, str | bytes):
+        return sys.getsizeof(value) - 49
+    if isinstance(value, int):
+        return value.bit_length() // 8 if value > _LARGE or value < -_LARGE else 0
     if isinstance(value, tuple):
-        return sum(map(_length, value))
-    return len(value) if isinstance(value, str | bytes) else 0
+        return sum(map(_size, value))
+    return sum(map(_size, value.values())) if isinstance(value, dict) else 0
 
 
 def _redactor(patterns: Sequence[str | re.Pattern[str]]) -> Redactor | None:

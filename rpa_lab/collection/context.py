@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any
 
+from rpa_lab.collection.outcome import is_of_signal
+
 __all__ = ["as_json"]
 
 
@@ -29,11 +31,15 @@ def as_json(context: object) -> tuple[str | None, bool]:
     >>> as_json({1: float("nan")})
     ('{"1": null}', True)
     """
-    if not context:
+    if context is None:
         return None, False
     try:
+        if not context:
+            return None, False
         return json.dumps(dict(context), ensure_ascii=False, default=str, allow_nan=False), False  # type: ignore[call-overload]
-    except Exception:  # noqa: BLE001 - keys that are no text, numbers that are none, no mapping, foreign objects
+    except Exception as mistake:
+        if is_of_signal(mistake):
+            raise
         return _of_anything(context), True
 
 

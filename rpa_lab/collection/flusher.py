@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpa_lab.collection.buffer import REASONS, Buffer
-from rpa_lab.collection.ledger import Ledger
+from rpa_lab.collection.ledger import Ledger, Rows
+from rpa_lab.collection.outcome import is_of_signal, said_of
 from rpa_lab.journal.layout import Fragment, day_folder
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ _HEALTH: Final = "collector_health"
 _HEALTH_EVERY_S: Final = 60.0
 _HEALTH_WHILE_OPEN_S: Final = 300.0
 _CHUNK: Final = 500
-"""Records that are converted at a time: Python code, during which the bot's own waits."""
+"""Records that are taken apart at a time: Python code, during which the bot's own waits."""
+_CHUNKS: Final = 8
+"""As many of them are checked together, by Arrow: that costs by the call rather than by the row."""
 _PAUSE_S: Final = 0.0005
 """Between two chunks, so that the bot's code goes on."""
 _BATCH: Final = 100_000
@@ -67,6 +70,7 @@ class Flusher:
         self.writer = os.urandom(6).hex()
         self.written = 0
         self.corrected = 0
+        self.why: str | None = None  # the last record or value that couldn't be kept couldn't be for this
         self._ledger = Ledger(self.writer, robot_id=robot_id, host=host)
         self._mode = mode
         self._redactor = redactor
@@ -80,8 +84,9 @@ class Flusher:
     @property
     def waiting(self) -> int:
         """Records that are encoded and not yet on disk."""
-        checked: int = sum(part.num_rows for name, parts in self._parts.items() if name != _HEALTH for part in parts)
-        return checked + sum(pending.rows for pending in self._pending)
+        parts = [part for name, some in list(self._parts.items()) if name != _HEALTH for part in list(some)]
+        checked: int = sum(part.num_rows for part in parts)
+        return checked + sum(pending.rows for pending in list(self._pending))
 
     def flush(self, buffer: Buffer, *, final: bool = False) -> None:
         """Write all that waits, and what an earlier flush couldn't.
@@ -109,12 +114,8 @@ class Flusher:
                 self._flush_ms = (time.perf_counter() - began) * 1000
             if self._says_health(buffer, final=final):
                 self._publish(buffer)
-        except OSError:
-            raise
-        except BaseException:  # a signal handler's SystemExit in the middle: what isn't encoded is lost, and counted
-            kept = self.written + self.waiting + len(buffer) + sum(buffer.dropped.values())
-            buffer.count_dropped("flush_failed", buffer.recorded - kept)
-            raise
+        finally:  # a signal handler's exception in the middle: what isn't encoded is lost, and counted
+            buffer.count_dropped("flush_failed", buffer.drained - buffer.lost - self.written - self.waiting)
 
     def encode(self, buffer: Buffer, *, explain: bool = False) -> list[str]:
         """Turn what waits into checked rows, without writing them.
@@ -131,17 +132,29 @@ class Flusher:
         list of str
             Why records, or values of them, can't be kept.
         """
+        from rpa_lab.journal import encode, fragment, redact  # noqa: F401 - here, before anything is taken: it may fail
+
         wrong: list[str] = []
         taken = 0
-        while taken < _BATCH and (records := buffer.drain(_CHUNK)):
-            taken += len(records)
-            rows, refused = self._ledger.rows(records)
-            buffer.count_dropped("invalid", len(refused))
-            wrong += refused
-            for table, columns in rows.items():
-                wrong += self._check(buffer, table, columns, explain=explain)
-            if len(buffer):
+        while taken < _BATCH and len(buffer):
+            rows: Rows = {}
+            counts: dict[str, int] = {}
+            for _ in range(_CHUNKS):
+                records = buffer.drain(_CHUNK)
+                taken += len(records)
+                some, refused = self._ledger.rows(records)
+                buffer.count_dropped("invalid", len(refused))
+                self.corrected += len(self._ledger.corrected)
+                wrong += [*refused, *self._ledger.corrected]
+                self._ledger.corrected.clear()
+                _extend(rows, some, counts)
+                if not len(buffer):
+                    break
                 time.sleep(_PAUSE_S)
+            for table, columns in rows.items():
+                wrong += self._check(buffer, table, columns, counts[table], explain=explain)
+        if wrong:
+            self.why = wrong[0]
         return wrong
 
     def give_up(self, buffer: Buffer) -> None:
@@ -154,22 +167,28 @@ class Flusher:
         buffer.count_dropped("flush_failed", lost)
         buffer.release()
 
-    def _check(self, buffer: Buffer, name: str, columns: dict[str, list[Any]], *, explain: bool = False) -> list[str]:
+    def _check(
+        self, buffer: Buffer, name: str, columns: dict[str, list[Any]], count: int, *, explain: bool = False
+    ) -> list[str]:
         from rpa_lab.journal.encode import check, wrong_values  # brings pyarrow, here and not earlier
         from rpa_lab.journal.redact import HOUSE
         from rpa_lab.schema import TABLES
 
-        count = len(next(iter(columns.values())))
         try:
             checked = check(TABLES[name], columns, count, redactor=self._redactor or HOUSE)
-        except Exception as mistake:  # noqa: BLE001 - what is drained is either kept or counted, whatever happens
-            buffer.count_dropped("invalid", count)
-            return [f"{name}: {mistake}"]
+        except Exception as mistake:  # what is drained is either kept or counted, whatever happens
+            if is_of_signal(mistake):
+                raise
+            if name != _HEALTH:
+                refused = isinstance(mistake, MemoryError | OSError)
+                buffer.count_dropped("flush_failed" if refused else "invalid", count)
+            return [f"{name}: {said_of(mistake)[0]}"]
         buffer.count_dropped("invalid", len(checked.problems))
         self.corrected += checked.corrected
         if checked.rows.num_rows:
             self._parts.setdefault(name, []).append(checked.rows)
-        return [f"{name}, {wrong}" for wrong in wrong_values(TABLES[name], checked, columns)] if explain else []
+        said = wrong_values(TABLES[name], checked, columns) if explain else checked.problems[:1]
+        return [f"{name}, {wrong}" for wrong in said]
 
     def _seal_parts(self, buffer: Buffer) -> None:
         """Encode the checked rows into pending fragments, one for each table and day."""
@@ -177,10 +196,14 @@ class Flusher:
             name = next(iter(self._parts))
             try:
                 self._pending += self._sealed(name, self._parts[name])
-            except MemoryError:
+            except (MemoryError, OSError):
                 raise
-            except Exception:  # noqa: BLE001 - rows that can't be encoded must not stop all that come later
-                buffer.count_dropped("invalid", sum(part.num_rows for part in self._parts[name]))
+            except Exception as mistake:  # rows that can't be encoded must not stop all that come later
+                if is_of_signal(mistake):
+                    raise
+                self.why = f"{name}: {said_of(mistake)[0]}"
+                if name != _HEALTH:
+                    buffer.count_dropped("invalid", sum(part.num_rows for part in self._parts[name]))
             del self._parts[name]
         if not self._pending:
             buffer.release()  # nothing of what was drained was any good
@@ -208,12 +231,20 @@ class Flusher:
         from rpa_lab.journal.root import open_root
 
         open_root(self.root, mode=self._mode)
-        while self._pending:
-            pending = self._pending[0]
+        refusal: OSError | None = None
+        for pending in list(self._pending):
             folder = day_folder(self.root, pending.table, pending.day)
-            publish_fragment(folder, pending.fragment, pending.data, mode=self._mode)
-            del self._pending[0]
+            try:
+                publish_fragment(folder, pending.fragment, pending.data, mode=self._mode)
+            except OSError as mistake:  # another table's folder may be in order
+                if is_of_signal(mistake):
+                    raise
+                refusal = refusal or mistake
+                continue
+            self._pending.remove(pending)
             self.written += pending.rows
+        if refusal is not None:
+            raise refusal
         if not self._parts:
             buffer.release()
 
@@ -236,7 +267,18 @@ class Flusher:
             "flush_ms": self._flush_ms,
             **{f"dropped_{reason}": count for reason, count in zip(REASONS, drops, strict=True)},
         }
-        self._check(buffer, _HEALTH, {name: [value] for name, value in row.items()})
+        self._check(buffer, _HEALTH, {name: [value] for name, value in row.items()}, 1)
         self._seal_parts(buffer)
         self._health, self._health_at = counts, time.monotonic()
         return True
+
+
+def _extend(rows: Rows, more: Rows, counts: dict[str, int]) -> None:
+    """Put columns below those that are there; a column that one of both lacks is null there."""
+    for table, columns in more.items():
+        there, before = rows.setdefault(table, {}), counts.get(table, 0)
+        count = len(next(iter(columns.values())))
+        for name in {**there, **columns}:
+            values = there.setdefault(name, [None] * before)
+            values += columns.get(name) or [None] * count
+        counts[table] = before + count

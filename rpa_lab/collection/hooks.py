@@ -61,6 +61,7 @@ class Execution:
         "_details",
         "_execution_id",
         "_keep",
+        "_outer",
         "_take",
         "_token",
         "_used",
@@ -79,12 +80,13 @@ class Execution:
         self._details = details
         self._execution_id = execution_id
         self.workflow_id = workflow_id
-        self.execution_id = execution_id or os.urandom(16).hex()
+        self.execution_id = os.urandom(16).hex() if execution_id is None else execution_id
         self.ids = (self.execution_id, workflow_id)
         self.texts = sys.maxsize  # of both ids; known once it is entered, and so is where to keep its steps
         self.status: str | None = None
         self.context: dict[str, Any] = {}
         self._used = False
+        self._outer: Execution | Step | None = None  # what was open when it was entered
 
     def step(
         self,
@@ -98,7 +100,7 @@ class Execution:
         step = _new(Step)  # and not Step(...): calling __init__ too would take a twentieth of a step's time
         step._run = self
         step._name = name
-        step._action_type = action_type or name
+        step._action_type = name if action_type is None else action_type
         step._application = application
         step.target_element = target_element
         step.confidence_score = None
@@ -113,12 +115,13 @@ class Execution:
 
     def __enter__(self) -> Self:
         if self._used:  # entered again: another run
-            self.execution_id = self._execution_id or os.urandom(16).hex()
+            self.execution_id = os.urandom(16).hex() if self._execution_id is None else self._execution_id
             self.status, self.context = None, {}
         self._used = True
         self.ids = (self.execution_id, self.workflow_id)
         self.texts = sum(map(len, self.ids)) if all(type(one) is str for one in self.ids) else sys.maxsize
         self._collector.record_execution_start(self.execution_id, self.workflow_id, **self._details)
+        self._outer = HERE.get()
         self._take: Callable[[], Place]
         self._keep: Callable[[Record], None]
         self._take, self._keep = self._collector._intake()
@@ -128,7 +131,7 @@ class Execution:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
-        with suppress(ValueError):  # left in another context than entered (a generator closed elsewhere)
+        with suppress(ValueError, RuntimeError):  # left in another context than entered, or twice
             HERE.reset(self._token)
         message: str | None = None
         details: str | None = None

@@ -20,11 +20,14 @@ since making one is all that a bot waits for; the functions here are the only on
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from functools import lru_cache
 from time import perf_counter, time_ns
 from typing import Any, Final
 
 from rpa_lab.collection.buffer import Record
+from rpa_lab.collection.outcome import is_of_signal, said_of
+from rpa_lab.errors import InputError, quote
 from rpa_lab.records import execution_status, node_path, step_status
 
 __all__ = ["BETWEEN", "STEP_FIELDS", "Ledger", "Rows", "node_of"]
@@ -52,7 +55,7 @@ Rows = dict[str, dict[str, list[Any]]]
 """Values by table and column."""
 
 _REMEMBERED: Final = 10_000  # executions whose starts and step counts are kept; the oldest are forgotten first
-_REMEMBERED_CHARACTERS: Final = 8_000_000  # of their contexts together
+_REMEMBERED_CHARACTERS: Final = 8_000_000  # of what was said at their starts
 _NOTHING_MORE: Final = (None,) * 7
 _NO_DURATION_US: Final = 1e15  # thirty years: what is longer says nothing of when something ended
 
@@ -86,7 +89,7 @@ class _Known:
 
     @property
     def characters(self) -> int:
-        return len(self.start.get("context") or "")
+        return sum(len(value) for value in self.start.values() if isinstance(value, str))
 
 
 class Ledger:
@@ -114,6 +117,7 @@ class Ledger:
         self.who = {"robot_id": robot_id, "host": host}
         self._open = _Memory()
         self._ended = _Memory()  # for late steps and repeated ends
+        self.corrected: list[str] = []  # values that were no times, since the last look
         self._strangers: OrderedDict[str, int] = OrderedDict()  # steps of executions whose start wasn't seen
 
     @property
@@ -144,28 +148,40 @@ class Ledger:
                     steps.append(self._step(self._said(record)))
                 elif kind == "step":
                     steps.append(self._step(record))
-                elif kind == "start":
-                    others.setdefault("executions", []).append(self._start(record))
-                elif kind == "complete":
-                    others.setdefault("executions", []).append(self._complete(record))
-                elif kind == "recovery":
-                    others.setdefault("recoveries", []).append(self._recovery(record[1]))
                 else:
-                    others.setdefault("resources", []).append(self._resource(record[1]))
-            except Exception as mistake:  # noqa: BLE001 - one record that can't be understood must not take others along
-                refused.append(str(mistake) or type(mistake).__name__)
+                    table, row = self._other(kind, record)
+                    others.setdefault(table, []).append(row)
+            except BaseException as mistake:  # one record that can't be understood must not take others along
+                if is_of_signal(mistake) or isinstance(mistake, KeyboardInterrupt | SystemExit):
+                    raise
+                refused.append(said_of(mistake)[0])
         rows = {table: _columns(said) for table, said in others.items()}
         if steps:
             rows["steps"] = dict(zip(STEP_FIELDS, map(list, zip(*steps, strict=True)), strict=True))
         return rows, refused
 
+    def _other(self, kind: str, record: Record) -> tuple[str, dict[str, Any]]:
+        match kind:
+            case "start":
+                return "executions", self._start(record)
+            case "complete":
+                return "executions", self._complete(record)
+            case "recovery":
+                return "recoveries", self._recovery(record[1])
+            case _:
+                return "resources", self._resource(record[1])
+
     def _step(self, record: Record) -> tuple[Any, ...]:
         _, now_ns, execution_id, node_id, action_type, target, duration_ms, status, confidence, retries = record[:10]
         started, completed, details, step_id, index, workflow_id, application = record[10:] or _NOTHING_MORE
-        if node_id is None or action_type is None or status is None or execution_id is None:
-            raise ValueError("a step needs execution_id, node_id, action_type and status")  # before it is counted
+        if node_id is None or action_type is None or execution_id is None:  # before it is counted
+            names = {"execution_id": execution_id, "node_id": node_id, "action_type": action_type}
+            lacking = ", ".join(name for name, value in names.items() if value is None)
+            raise InputError(f"steps: {lacking} is None, expected a string")
+        if status is None:
+            status = "None"  # which is no status: checked as an unknown one
         now = now_ns // 1000 if now_ns is not None else None
-        started, completed, duration_ms = _times(started, completed, duration_ms, now)
+        started, completed, duration_ms = self._times(started, completed, duration_ms, now)
         key = execution_id if type(execution_id) is str else str(execution_id)
         known = self._open.kept.get(key) or self._ended.kept.get(key)
         if known is None:
@@ -243,7 +259,8 @@ class Ledger:
 
     def _start(self, record: Record) -> dict[str, Any]:
         _, values, began = record
-        start = {**self.who, **values, "started_at": _micros(values["started_at"])}
+        started = self._micros("started_at", values["started_at"])
+        start = {**self.who, **values, "started_at": time_ns() // 1000 if started is None else started}
         key, now_known = str(start["execution_id"]), _Known(start, began)
         if (before := self._known(key)) is not None:  # started again: its steps go on counting
             now_known.steps, now_known.next_index = before.steps, before.next_index
@@ -256,7 +273,7 @@ class Ledger:
         _, values, now, monotonic = record
         status = values["status"]
         if status is None or execution_status(status) == "running":
-            status = f"ended as {status}"  # no word for an end: checked as an unknown one
+            status = f"no end: {status}"  # checked as an unknown one
         row = {**self.who, **values, "status": status}
         key = str(values["execution_id"])
         known = self._known(key)
@@ -269,24 +286,55 @@ class Ledger:
             row |= {"steps_total": known.steps, "steps_completed": known.completed, "steps_failed": known.failed}
             if row["completed_at"] is None and row["duration_ms"] is None and known.began is not None:
                 row["duration_ms"] = (monotonic - known.began) * 1000
-        if row["started_at"] is not None:
-            said = (row["started_at"], row["completed_at"], row["duration_ms"])
-            row["started_at"], row["completed_at"], row["duration_ms"] = _times(*said, now)
-        elif row["completed_at"] is None:
-            row["completed_at"] = now
-        return row
+        if row["started_at"] is None:
+            ended = None if row["completed_at"] is None else self._micros("completed_at", row["completed_at"])
+            return {**row, "completed_at": now if ended is None else ended}
+        return self._timed(row, now)
 
     def _recovery(self, values: dict[str, Any]) -> dict[str, Any]:
         row = dict(values)
         known = self._known(str(row["execution_id"]))
         if row["workflow_id"] is None and known is not None:
             row["workflow_id"] = known.workflow_id
-        said = (row["started_at"], row["completed_at"], row["duration_ms"])
-        row["started_at"], row["completed_at"], row["duration_ms"] = _times(*said, row.pop("now_us", None))
-        return row
+        return self._timed(row, row.pop("now_us", None))
+
+    def _timed(self, row: dict[str, Any], now: int | None) -> dict[str, Any]:
+        times = self._times(row["started_at"], row["completed_at"], row["duration_ms"], now)
+        return {**row, **dict(zip(("started_at", "completed_at", "duration_ms"), times, strict=True))}
 
     def _resource(self, values: dict[str, Any]) -> dict[str, Any]:
         return {**self.who, **{name: value for name, value in values.items() if value is not None}}
+
+    def _times(self, started: Any, completed: Any, duration_ms: Any, now: int | None) -> tuple[Any, Any, Any]:
+        """Start, end and duration, times in microseconds; whichever wasn't said follows from the others, or is now."""
+        if started is not None:
+            started = self._micros("started_at", started)
+        if completed is not None:
+            completed = self._micros("completed_at", completed)
+        duration_us = _whole_micros(duration_ms)
+        if completed is None:
+            if started is not None and duration_us is not None:
+                completed = started + duration_us
+            else:
+                completed = now if now is not None else time_ns() // 1000
+        if started is None:
+            started = completed - (duration_us or 0)
+        if duration_ms is None:
+            duration_ms = (completed - started) / 1000
+        return started, completed, duration_ms
+
+    def _micros(self, name: str, at: Any) -> int | None:
+        """A time as microseconds; None, and counted, where it is none."""
+        if type(at) is int:
+            return at
+        from rpa_lab.journal.encode import to_micros  # brings pyarrow, in the flusher's thread and not earlier
+
+        micros = None
+        with suppress(TypeError, ValueError, OverflowError):
+            micros = to_micros(at)
+        if micros is None:
+            self.corrected.append(f"{name} is {quote(at)}, expected a time")
+        return micros
 
     def _known(self, key: str) -> _Known | None:
         return self._open.kept.get(key) or self._ended.kept.get(key)
@@ -314,31 +362,6 @@ class _Memory:
 def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
-
-
-def _times(started: Any, completed: Any, duration_ms: Any, now: int | None) -> tuple[Any, Any, Any]:
-    """Start, end and duration; whichever wasn't said follows from the others, or is now."""
-    duration_us = _whole_micros(duration_ms)
-    if completed is None:
-        completed = now if started is None or duration_us is None else _micros(started) + duration_us
-    if started is None and completed is not None:
-        completed = _micros(completed)
-        started = completed - (duration_us or 0)
-    if duration_ms is None and completed is not None:
-        started, completed = _micros(started), _micros(completed)
-        duration_ms = (completed - started) / 1000
-    return started, completed, duration_ms
-
-
-def _micros(at: Any) -> int:
-    if type(at) is int:
-        return at
-    from rpa_lab.journal.encode import to_micros  # brings pyarrow, in the flusher's thread and not earlier
-
-    micros = to_micros(at)
-    if micros is None:
-        raise ValueError(f"{at!r} is no time")
-    return micros
 
 
 def _whole_micros(duration_ms: Any) -> int | None:

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -78,7 +79,8 @@ class _Sigterm:
 @atexit.register
 def _close_all() -> None:
     for collector in list(_COLLECTORS):
-        collector.close()
+        with suppress(BaseException):  # one that can't be closed must not keep the others from it
+            collector.close()
 
 
 def _before_fork() -> None:

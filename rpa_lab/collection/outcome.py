@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 import sys
+from types import FrameType
 
-__all__ = ["said_of", "status_of", "text_of"]
+__all__ = ["is_of_signal", "said_of", "status_of", "text_of"]
+
+
+def is_of_signal(error: BaseException) -> bool:
+    """Whether an exception was raised by a signal handler: a watchdog's is the bot's, whatever it interrupted.
+
+    A handler is told by the frame that it interrupted, which is the last of its arguments.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        code, values = trace.tb_frame.f_code, trace.tb_frame.f_locals
+        for name in code.co_varnames[: code.co_argcount + bool(code.co_flags & 0x04)]:
+            value = values.get(name)
+            if isinstance(value, FrameType) or (type(value) is tuple and value and isinstance(value[-1], FrameType)):
+                return True
+        trace = trace.tb_next
+    return False
 
 
 def text_of(value: object) -> str:
@@ -19,7 +36,9 @@ def text_of(value: object) -> str:
         return value
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - a foreign object may raise anything
+    except BaseException as error:  # a foreign object may raise anything
+        if isinstance(error, KeyboardInterrupt | SystemExit) or is_of_signal(error):
+            raise
         return f"<{type(value).__name__}>"
 
 
@@ -57,10 +76,10 @@ def said_of(error: BaseException) -> tuple[str, str]:
     >>> said_of(ValueError("no such invoice"))[0]
     'ValueError: no such invoice'
     """
-    import traceback  # only where something failed: it takes a tenth of the time of importing all the rest
-
     try:
+        import traceback  # only where something failed: it takes a tenth of the time of importing all the rest
+
         message = "".join(traceback.format_exception_only(error)).strip()
         return message, "".join(traceback.format_exception(error)).strip()
-    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise
+    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise, and at the end nothing can be imported
         return type(error).__name__, type(error).__name__

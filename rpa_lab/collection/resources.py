@@ -248,14 +248,15 @@ class ResourceCollector:
         try:
             if self._thread is None and self._active:
                 self._asleep, self._stopping = _held(), _held()
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._keep_sampling,
                     args=(self._asleep, self._stopping),
                     daemon=True,
                     name="rpa-lab-resources",
                 )
-                with suppress(RuntimeError):  # the interpreter is ending: finish() samples what there is
-                    self._thread.start()
+                with suppress(RuntimeError):  # no thread to be had, or the end: finish() samples what there is
+                    thread.start()
+                    self._thread = thread
         finally:
             self._starting.release()
 

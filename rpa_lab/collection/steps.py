@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from contextvars import ContextVar, Token
+from contextvars import Context, ContextVar, Token, copy_context
 from copy import copy
 from time import perf_counter, time_ns
 from types import TracebackType
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, cast
 
 from rpa_lab.collection.buffer import SHORT
 from rpa_lab.collection.ledger import BETWEEN, node_of
-from rpa_lab.collection.outcome import said_of, status_of, text_of
+from rpa_lab.collection.outcome import is_of_signal, said_of, status_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from rpa_lab.collection.collector import MetricsCollector
     from rpa_lab.collection.hooks import Execution
@@ -31,6 +31,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 HERE: ContextVar[Execution | Step | None] = ContextVar("rpa_lab_here", default=None)
 """The innermost execution or step that is open in this thread or task."""
+_DEEPEST = 100  # executions within each other that are looked at; one that is entered within itself has no end
 _here, _enter, _leave = HERE.get, HERE.set, HERE.reset
 
 
@@ -88,12 +89,14 @@ class Step:
     @property
     def node_id(self) -> str:
         """The path of its name; known once it is entered."""
-        return node_of(self._names)
+        return node_of(getattr(self, "_names", self._name))
 
     def __enter__(self) -> Self:
+        if self.recoveries:  # it is entered again: another step
+            self.recoveries = ()
         above = _here()
         self._names = self._name if above is self._run else self._within(above)
-        self._token = _enter(self)
+        self._token = _enter(self if self._run is not None else above)
         self._began = perf_counter()
         return self
 
@@ -101,24 +104,26 @@ class Step:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
         ended = perf_counter()
-        try:
+        try:  # noqa: SIM105 - suppress() takes as long as half of all this
             _leave(self._token)
-        except ValueError:  # left in another context than entered (a generator closed elsewhere): it ends with that
-            del self._token
+        except (ValueError, RuntimeError):
+            pass  # left in another context than entered (a generator closed elsewhere), or twice: it ends with that
         run, more = self._run, None
         if run is None:  # no execution is open: there is nothing that it could be a step of
             self._collector.record_step(node_id=self.node_id)
             return False
         texts, names = run.texts, self._names
-        action_type, target = self._action_type, self.target_element
-        if error is not None or self._application is not None or self.recoveries:
-            more = self._more(error)
-            texts += sum(len(text_of(one)) for one in more if one is not None)
+        action_type, target, status = self._action_type, self.target_element, self.status
+        if error is not None or status is not None or self._application is not None or self.recoveries:
+            status, more = self._more(error)
+            texts = sys.maxsize
         try:
             texts += len(names) + len(action_type)
             if target is not None:
                 texts += len(target)
-        except TypeError:  # something else than a text
+        except Exception as mistake:  # something else than a text
+            if is_of_signal(mistake):
+                raise
             texts = sys.maxsize
         record = (
             "timed",
@@ -128,20 +133,20 @@ class Step:
             target,
             self._began,
             ended,
-            self.status,
+            status,
             self.confidence_score,
             self.retry_count,
             more,
         )
         # as at the end of record_step: a call for both would take a tenth of the time of a step
         if texts > SHORT:
-            run._collector._say(record)
+            run._collector._say_step(record)
             return False
         try:
             take = run._take
             many = take()
         except IndexError:  # no place left, or this is a forked child, which has a buffer of its own
-            run._collector._say(record)
+            run._collector._say_step(record)
             return False
         keep = run._keep
         keep(record)
@@ -150,22 +155,30 @@ class Step:
         return False
 
     def _within(self, above: Execution | Step | None) -> str:
-        """Its names, where it isn't simply a step of the execution that it was made for."""
-        run, names = (above._run, above._names) if isinstance(above, Step) else (above, "")
-        if self._run is None:
-            self._run = run
-        within = names and run is self._run
-        return f"{text_of(names)}{BETWEEN}{text_of(self._name)}" if within else self._name
+        """Its names, where it isn't simply a step of the execution that it was made for.
 
-    def _more(self, error: BaseException | None) -> tuple[str | None, str | None, str | None]:
-        """What not all steps have: why it failed, an id, an application."""
-        details = None
-        if error is not None:
-            if self.status is None:
-                self.status = status_of(error, interrupted="failed")
-            if self.status == "failed":
-                details = said_of(error)[1]
-        return details, self.step_id if self.recoveries else None, self._application
+        Within executions of other collectors it belongs to the innermost one of its own.
+        """
+        for _ in range(_DEEPEST):
+            if above is None:
+                break
+            run, names = (above._run, above._names) if isinstance(above, Step) else (above, "")
+            if run is None:
+                break
+            if run is self._run or (self._run is None and run._collector is self._collector):
+                self._run = run
+                return f"{text_of(names)}{BETWEEN}{text_of(self._name)}" if names else self._name
+            above = run._outer
+        return self._name
+
+    def _more(self, error: BaseException | None) -> tuple[str | None, tuple[str | None, str | None, str | None]]:
+        """Its status, and what not all steps have: why it failed, an id, an application."""
+        status, details = self.status, None
+        if status is None:
+            status = status_of(error, interrupted="failed")
+        if error is not None and status == "failed":
+            details = said_of(error)[1]
+        return status, (details, self.step_id if self.recoveries else None, self._application)
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         """Record each call of the function as a step of the execution that is open where it is called."""
@@ -279,8 +292,19 @@ def decorated(function: Callable[_P, _R], again: Callable[[], Execution | Step])
 
         @functools.wraps(function)
         def generated(*args: _P.args, **kwargs: _P.kwargs) -> Any:
-            with again():
-                return (yield from cast(Any, function(*args, **kwargs)))
+            # in a context of its own: between two items whoever consumes them is at work, which is no part of it
+            context, block = copy_context(), again()
+            context.run(block.__enter__)
+            try:
+                result = yield from _driven(function(*args, **kwargs), context)
+            except GeneratorExit:  # nobody wants the rest
+                context.run(block.__exit__, None, None, None)
+                raise
+            except BaseException as error:
+                context.run(block.__exit__, type(error), error, error.__traceback__)
+                raise
+            context.run(block.__exit__, None, None, None)
+            return result
 
         return cast("Callable[_P, _R]", generated)
     if inspect.iscoroutinefunction(function):
@@ -298,3 +322,25 @@ def decorated(function: Callable[_P, _R], again: Callable[[], Execution | Step])
             return function(*args, **kwargs)
 
     return called
+
+
+def _driven(generator: Generator[Any, Any, Any], context: Context) -> Generator[Any, Any, Any]:
+    """The same generator, each of whose pieces runs within a context.
+
+    References
+    ----------
+    PEP 380, section "Formal Semantics": what is sent and thrown goes to the inner generator.
+    """
+    step, said = generator.send, None
+    while True:
+        try:
+            item = context.run(step, said)
+        except StopIteration as end:
+            return end.value
+        try:
+            step, said = generator.send, (yield item)
+        except GeneratorExit:
+            context.run(generator.close)
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is the inner generator's
+            step, said = generator.throw, error

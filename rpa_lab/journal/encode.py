@@ -248,14 +248,16 @@ def _to_arrow(values: Sequence[Any] | pa.Array | pa.ChunkedArray, column: Column
             if column.kind == "time":  # whole microseconds, as a collector hands them over
                 return pa.array(values, pa.int64()).cast(target), 0
             return pa.array(values, target), 0
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            pass  # one of them doesn't fit: one by one, below
+        except Exception:  # noqa: BLE001, S110 - one of them doesn't fit, or is foreign: one by one, below
+            pass
     wrong = 0
     out: list[object] = []
     for value in values:
         try:
             converted = None if value is None else convert(value)
-        except Exception:  # noqa: BLE001 - a foreign object's __str__ or __float__ may raise anything
+        except BaseException as odd:  # a foreign object's __str__ or __float__ may raise anything
+            if isinstance(odd, KeyboardInterrupt | SystemExit):
+                raise
             converted = None
         wrong += converted is None and value is not None
         out.append(converted)

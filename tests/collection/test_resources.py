@@ -97,7 +97,7 @@ def test_cpu_use_adds_up_to_what_the_kernel_counted_children_included(root: Path
     counted = (rows["cpu_percent"] * rows["seconds"]).sum() / 100
 
     assert spent >= 1.2
-    assert counted == pytest.approx(spent, rel=0.25, abs=0.15)
+    assert 0.5 * spent <= counted <= 1.15 * spent + 0.15  # what a child used since the last look goes with it
 
 
 def test_the_memory_of_children_counts_while_they_live(root: Path, collector: MetricsCollector) -> None:
@@ -298,10 +298,12 @@ def test_readings_that_fail_are_counted_and_sampling_goes_on(
 
 def test_a_collector_that_refuses_records_is_no_error_in_the_bot(root: Path) -> None:
     collector = MetricsCollector(root, max_rows=10, flush_interval_sec=3600)
+    root.write_text("no folder")  # the disk refuses
     with ResourceCollector(0.01, collector) as resources:
         collector.record_execution_start("e", "w")
         wait_until(lambda: collector.stats()["dropped_queue_full"] >= 3)
         collector.record_execution_complete("e", "completed")
+    root.unlink()
     assert collector.close()
 
     assert resources.errors == 0
