@@ -98,7 +98,7 @@ def read_csv(
     max_bytes: int = MAX_BYTES,
     max_rows: int = MAX_ROWS,
 ) -> EventTable:
-    """The rows of a CSV file with a header line.
+    r"""The rows of a CSV file with a header line.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def read_csv(
     Examples
     --------
     >>> from pathlib import Path
-    >>> table = read_csv(Source(path=Path("log.csv"), content=b"case;activity\\n7;pay\\n7;ship"))
+    >>> table = read_csv(Source(path=Path("log.csv"), content=b"case;activity\n7;pay\n7;ship"))
     >>> table.events.rows(), table.at.to_list()
     ([('7', 'pay'), ('7', 'ship')], [2, 3])
     """
@@ -205,7 +205,9 @@ def read_parquet(source: Source, *, max_bytes: int = MAX_BYTES, max_rows: int = 
     nested = [name for name, kind in rows.schema.items() if kind.is_nested() or kind in (pl.Binary, pl.Object)]
     return EventTable(
         kind="parquet",
-        events=rows.drop(nested).select(_as_text(name, kind) for name, kind in rows.schema.items() if name not in nested),
+        events=rows.drop(nested).select(
+            _as_text(name, kind) for name, kind in rows.schema.items() if name not in nested
+        ),
         at=pl.Series("at", range(1, rows.height + 1), dtype=pl.Int64),
         unit="row",
         left_out={"columns that are no plain values": len(nested)},
@@ -240,7 +242,7 @@ def _records(
     if separator is None:
         separator = _separator(source, _first_line(text))
         text = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
-    elif len(separator) != 1 or separator in "\r\n\"":
+    elif len(separator) != 1 or separator in '\r\n"':
         raise InputError(f"separator is {quote(separator)}, expected one character such as ';'")
     reader = csv.reader(text, delimiter=separator, strict=True)
     begins = 1
@@ -300,5 +302,3 @@ def _undecodable(source: Source, content: bytes, encoding: str) -> SourceError:
         line, said = content.count(b"\n", 0, mistake.start) + 1, f" (byte 0x{content[mistake.start]:02x})"
     shown = encoding.removesuffix("-sig").upper()
     return source.error(f"is not in {shown}{said}; expected {shown}, or an encoding that you name", line=line)
-
-

@@ -46,7 +46,7 @@ class Times:
 
 
 def read_times(source: Source, table: EventTable, column: str, *, time_format: str | None = None) -> Times:
-    """The times of a column.
+    r"""The times of a column.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def read_times(source: Source, table: EventTable, column: str, *, time_format: s
     --------
     >>> from pathlib import Path
     >>> from rpa_lab.integrations.event_table import read_csv
-    >>> source = Source(path=Path("log.csv"), content=b"end,n\\n2026-11-03 10:00:00+01:00,1", tz="Asia/Tokyo")
+    >>> source = Source(path=Path("log.csv"), content=b"end,n\n2026-11-03 10:00:00+01:00,1", tz="Asia/Tokyo")
     >>> read_times(source, read_csv(source), "end").at.item().isoformat()
     '2026-11-03T09:00:00+00:00'
     """

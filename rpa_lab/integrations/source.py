@@ -22,7 +22,8 @@ already, and writes. So an importer for a new kind of file is one class::
                 }
             )
 
-`docs/importing.md` shows one from the first line to the command that runs it. Nothing here loads Polars, so that a listener inside a bot may share an importer's module.
+`docs/importing.md` shows one from the first line to the command that runs it. Nothing here loads Polars, so that a
+listener inside a bot may share an importer's module.
 """
 
 from __future__ import annotations

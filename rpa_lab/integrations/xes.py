@@ -192,7 +192,9 @@ class _Log:
         cases = cases.rename({name: CASE + name for name in cases.columns if name != _NUMBER})
         twice = next((name for name in events.columns if name in cases.columns and name != _NUMBER), None)
         if twice is not None:
-            raise self.source.error(f"says {quote(twice)} of events, which is also how an attribute of its cases is called")
+            raise self.source.error(
+                f"says {quote(twice)} of events, which is also how an attribute of its cases is called"
+            )
         whole = events.join(cases, on=_NUMBER, how="left", maintain_order="left", validate="m:1")
         return EventTable(
             kind="xes",
