@@ -88,10 +88,7 @@ def cases_of(steps: pl.DataFrame, *, workflow: str) -> Cases:
     """
     execution_id = pl.lit(workflow) + ":" + pl.col("case")
     extras = [name for name in steps.columns if name.startswith(EXTRA)]
-    within = (
-        steps.group_by("case").agg(pl.col(extras).drop_nulls().n_unique()).drop("case") if extras else steps.head(0)
-    )
-    varying = [name for name in extras if int(within[name].max() or 0) > 1]  # type: ignore[call-overload]
+    varying = _varying(steps, extras)
     executions = _executions(steps, workflow=workflow)
     contexts, end_contexts, dropped = _contexts(steps, [name for name in extras if name not in varying], varying)
     executions = (
@@ -116,6 +113,14 @@ def cases_of(steps: pl.DataFrame, *, workflow: str) -> Cases:
         steps=rows.sort("started_at", "execution_id", "step_index"),
         left_out={_TOO_LONG: dropped},
     )
+
+
+def _varying(steps: pl.DataFrame, extras: Sequence[str]) -> list[str]:
+    """The columns that have several values within a case."""
+    if not extras:
+        return []
+    kinds = steps.group_by("case").agg(pl.col(extras).drop_nulls().n_unique()).select((pl.col(extras) > 1).any())
+    return [name for name in extras if kinds[name].item()]
 
 
 def _executions(steps: pl.DataFrame, *, workflow: str) -> pl.DataFrame:

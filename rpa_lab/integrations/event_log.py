@@ -214,9 +214,9 @@ class _Log:
 
     def _told(self, texts: pl.DataFrame, role: str, name: str) -> pl.Series:
         """A column that may not be blank."""
-        said = texts.get_column(name, default=None)
-        if said is None or said.null_count():
-            row = int(said.is_null().arg_max() or 0) if said is not None else 0
+        said = texts[name]
+        if said.null_count():
+            row = int(said.is_null().arg_max() or 0)
             raise self._error(f"is blank, expected the {role} of each event", row=row, column=name)
         return said
 

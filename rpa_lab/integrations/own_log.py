@@ -90,8 +90,9 @@ def read(source: Source, table: EventTable) -> Parsed:
             "is an export of rpa-lab without the rpa: attributes of its events, expected both or neither"
         )
     steps = _rows(source, "steps", events, at, unit=table.unit, prefix="", blank=table.kind == "csv")
+    steps = _with_cases(source, steps, events)
     derived = pl.format("{}:{}", "execution_id", "step_index")
-    steps = steps.with_columns(step_id=pl.when((pl.col("step_id") != derived).fill_null(value=True)).then("step_id"))
+    steps = steps.with_columns(step_id=pl.when(~pl.col("step_id").eq_missing(derived)).then("step_id"))
     tables = {"executions": executions, "steps": steps}
     kept = {"events outside of a case"}
     return Parsed(
@@ -110,6 +111,23 @@ def _rows(
         said = _said(source, placed, prefix, column.name, blank=blank)
         columns.append(_typed(source, placed, said.alias(column.name), column))
     return pl.DataFrame(columns)
+
+
+def _with_cases(source: Source, steps: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The steps with what XES says of their case only."""
+    at = pl.Series("at", range(1, events.height + 1), dtype=pl.Int64)
+    placed = EventTable(kind="xes", events=events, at=at)
+    of_case = [
+        _said(source, placed, CASE, name, blank=False).alias("_" + name) for name in ("execution_id", "workflow_id")
+    ]
+    return (
+        pl.concat([steps, pl.DataFrame(of_case)], how="horizontal")
+        .with_columns(
+            execution_id=pl.coalesce("execution_id", "_execution_id"),
+            workflow_id=pl.coalesce("workflow_id", "_workflow_id"),
+        )
+        .select(steps.columns)
+    )
 
 
 def _said(source: Source, placed: EventTable, prefix: str, name: str, *, blank: bool) -> pl.Series:
