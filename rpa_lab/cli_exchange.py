@@ -199,6 +199,8 @@ def export(
             on_day=lambda day, n, of: bar.update(task, completed=n - 1, total=of, description=f"exporting {day}"),
         )
     print(json.dumps(done.to_dict(), ensure_ascii=False) if as_json else done)
+    if not done.executions and not as_json:
+        print("note: no execution began in that time; --period all exports whatever there is", file=sys.stderr)
 
 
 def _third_party(name: str, package: str) -> Any:
@@ -262,7 +264,7 @@ def _say(done: Imported, first: Any, *, as_json: bool) -> None:
         return
     _show_guesses(done.read_as)
     if done.dry_run and first is not None:
-        show(first, title="The first steps")
+        show(first, title="The first steps (times in UTC)")
     print(done)
     for warning in done.warnings:
         print(f"note: {warning}", file=sys.stderr)
@@ -279,7 +281,8 @@ def _show_guesses(read_as: Mapping[str, Mapping[str, str]]) -> None:
     for columns, names in alike.items():
         title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
         rows = {"what": [role for role, _ in columns], "column": [name for _, name in columns]}
-        show(pl.DataFrame(rows, schema={"what": pl.String, "column": pl.String}), title=f"{title} is read as")
+        print(f"{title} is read as")
+        show(pl.DataFrame(rows, schema={"what": pl.String, "column": pl.String}), title="")
 
 
 def _map_of(done: Imported, how: EventMap) -> EventMap:

@@ -47,6 +47,7 @@ __all__ = [
     "hostile_text",
     "hostile_values",
     "json_objects",
+    "lifecycle_events",
     "load_profile",
     "moments",
     "recovery_metrics",
@@ -56,6 +57,7 @@ __all__ = [
     "sessions",
     "step_metrics",
     "steps",
+    "told_runs",
     "words",
 ]
 
@@ -103,6 +105,19 @@ _NASTY = (
     "x" * 30_000,
     "password=hunter2",
 )
+
+
+_RUN_TEXTS = (
+    "workflow_id",
+    "robot_id",
+    "host",
+    "business_key",
+    "error_message",
+    "error_details",
+    "context",
+    "rerun_of",
+)
+_STEP_TEXTS = ("step_id", "node_id", "action_type", "target_element", "error_details", "application")
 
 
 def load_profile() -> str:
@@ -338,6 +353,48 @@ def resources(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> pl.D
 
 
 @st.composite
+def told_runs(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Executions, running ones among them, and their steps: any text that may be stored in any field of text."""
+    records = draw(st.lists(execution_metrics(), max_size=6, unique_by=lambda run: run.execution_id))
+    runs, steps = [], []
+    for record in records:
+        row = _row(record)
+        identity = draw(st.none() | hostile_text().filter(str.strip))
+        row["execution_id"] = f"{identity or ''}{row['execution_id']}"
+        for name in draw(st.lists(st.sampled_from(_RUN_TEXTS), max_size=3, unique=True)):
+            row[name] = draw(hostile_text())
+        runs.append(row)
+        for index in range(draw(st.integers(0, 4))):
+            step = _row(draw(step_metrics(execution_id=row["execution_id"], workflow_id=row["workflow_id"])))
+            step["step_index"] = index
+            for name in draw(st.lists(st.sampled_from(_STEP_TEXTS), max_size=3, unique=True)):
+                step[name] = draw(hostile_text())
+            steps.append(step)
+    frames = frame("executions", _encodable(runs)), frame("steps", _encodable(steps))
+    return frames[0].unique("execution_id", maintain_order=True), frames[1]
+
+
+@st.composite
+def lifecycle_events(draw: st.DrawFn) -> pl.DataFrame:
+    """Starts and completions of few cases and activities, in any order, many at the same time."""
+    count = draw(st.integers(1, 14))
+    rows = [
+        {
+            "row": row,
+            "case": draw(st.sampled_from("ab")),
+            "activity": draw(st.sampled_from("xy")),
+            "instance": draw(st.sampled_from([None, "1"])),
+            "lifecycle": draw(st.sampled_from(["start", "complete"])),
+            "end": _FIRST + timedelta(seconds=draw(st.integers(0, 6))),
+        }
+        for row in range(count)
+    ]
+    schema = {"row": pl.Int64, **dict.fromkeys(("case", "activity", "instance", "lifecycle"), pl.String)}
+    events = pl.DataFrame(rows, schema={**schema, "end": pl.Datetime("us", "UTC")})
+    return events.with_columns(start=pl.lit(None, pl.Datetime("us", "UTC")), status=pl.lit(None, pl.String))
+
+
+@st.composite
 def sessions(draw: st.DrawFn) -> list[Call]:
     """What a bot says: up to four executions whose calls come in any order that each of them allows, and flushes."""
     queues = [draw(_run_calls(run)) for run in range(draw(st.integers(1, 4)))]
@@ -463,6 +520,17 @@ def _robot_cell(text: str) -> str:
 
 def _dicts(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(words(max_size=6), values, max_size=3)
+
+
+def _encodable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without lone surrogates, which no frame can hold."""
+    return [
+        {
+            name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
 
 
 def _ids(letter: str) -> st.SearchStrategy[str]:

@@ -248,7 +248,7 @@ def _records(
     begins = 1
     try:
         for fields in reader:
-            if fields:
+            if len(fields) > 1 or "".join(fields).strip():
                 yield begins, fields
             begins = reader.line_num + 1
     except csv.Error as mistake:
@@ -275,7 +275,9 @@ def _separator(source: Source, header: str) -> str:
     most = max(counts.values())
     candidates = [each for each, count in counts.items() if count == most]
     if most and len(candidates) > 1:
-        raise source.error(f"has a header that {' or '.join(map(repr, candidates))} might separate; say separator")
+        raise source.error(
+            f"has a header that {' or '.join(map(repr, candidates))} might separate; say which (--separator)"
+        )
     return candidates[0]
 
 
@@ -301,4 +303,6 @@ def _undecodable(source: Source, content: bytes, encoding: str) -> SourceError:
     except UnicodeDecodeError as mistake:
         line, said = content.count(b"\n", 0, mistake.start) + 1, f" (byte 0x{content[mistake.start]:02x})"
     shown = encoding.removesuffix("-sig").upper()
-    return source.error(f"is not in {shown}{said}; expected {shown}, or an encoding that you name", line=line)
+    return source.error(
+        f"is not in {shown}{said}; expected {shown}, or another encoding to be named (--encoding)", line=line
+    )

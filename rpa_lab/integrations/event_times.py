@@ -92,7 +92,7 @@ def read_times(source: Source, table: EventTable, column: str, *, time_format: s
     naive = read.select(pl.col("text").is_not_null() & pl.col("offset").is_null()).to_series()
     aware = read["offset"].is_not_null()
     if naive.any() and aware.any():
-        row, other = sorted((int(naive.arg_max() or 0), int(aware.arg_max() or 0)))
+        other, row = sorted((int(naive.arg_max() or 0), int(aware.arg_max() or 0)))
         says, before = ("names no zone", "does") if naive[row] else ("names a zone", "names none")
         raise source.error(
             f"{quote(text[row])} {says}, {quote(text[other])} of {table.unit} {table.line(other)} {before}; "

@@ -118,7 +118,7 @@ def export_events(
     target = Path(path)
     format = _format(target, format)  # noqa: A001
     if not force and target.exists():
-        raise InputError(f"{target} is there already; expected a new file, or force to replace it")
+        raise InputError(f"{target} is there already; expected a new file, or force (--force) to replace it")
     span = store.span(period)
     days = _days(store, span, workflow_id)
     homes = _homes(store, span, workflow_id)
@@ -291,6 +291,6 @@ def _link(temp: Path, target: Path) -> None:
     try:
         os.link(temp, target)
     except FileExistsError:
-        raise InputError(f"{target} is there already; expected a new file, or force to replace it") from None
+        raise InputError(f"{target} is there already; expected a new file, or force (--force) to replace it") from None
     except OSError:  # a file system without links
         temp.replace(target)

@@ -69,8 +69,8 @@ def table(executions: pl.DataFrame, steps: pl.DataFrame, *, text: bool) -> pl.Da
 def traces(executions: pl.DataFrame, steps: pl.DataFrame) -> pl.Series:
     """The text of one ``<trace>`` per execution, in their order.
 
-    What follows from the case isn't repeated with its events: the execution, its workflow, a step's id if it has none of
-    its own.
+    What follows from the case isn't repeated with its events: the execution, its workflow, a step's id if it has none
+    of its own.
 
     Parameters
     ----------

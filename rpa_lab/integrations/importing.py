@@ -293,8 +293,14 @@ def _zone_warnings(batches: Iterable[_Batch], *, name: str, asked: bool) -> Iter
 
 def _said_once(batches: Iterable[_Batch]) -> Iterator[str]:
     """Each warning once, with the number of files that it is about."""
+    batches = list(batches)
     said = Counter(text for batch in batches for text in dict.fromkeys(batch.warnings))
-    return (text if count == 1 else f"{text} (in {count:,} files)" for text, count in said.items())
+    for text, count in said.items():
+        if count > 1:
+            yield f"{text} (in {count:,} files)"
+        else:
+            names = [batch.path.name for batch in batches if text in batch.warnings]
+            yield text if len(batches) == 1 else f"{text} ({names[0]})"
 
 
 def _count(number: int, what: str) -> str:

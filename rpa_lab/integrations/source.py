@@ -179,7 +179,9 @@ def read_source(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, tz:
         raise source.error(f"is no path: {mistake}") from mistake
     if len(content) > max_bytes:
         size = max(status.st_size, len(content))
-        raise source.error(f"has {size:,} bytes, expected at most {max_bytes:,} (raise max_bytes to read it)")
+        raise source.error(
+            f"has {size:,} bytes, expected at most {max_bytes:,} (max_bytes, --max-mb on the command line)"
+        )
     return Source(path=where, content=content, tz=tz)
 
 
