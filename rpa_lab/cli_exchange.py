@@ -153,7 +153,7 @@ def import_events(
     zone = tz or kept.tz
     done, first = _import(importer, files, store=store, tz=zone, max_mb=max_mb, dry_run=dry_run or print_map)
     if print_map:
-        print(_map_of(done, EventMap(tz=zone, **how)).to_toml())
+        print(_map_of(done, EventMap(columns=importer.columns, tz=zone, **how)).to_toml())
         return
     _say(done, first, as_json=as_json)
 
@@ -289,9 +289,9 @@ def _map_of(done: Imported, how: EventMap) -> EventMap:
     """The mapping by which the first file was read."""
     from dataclasses import replace
 
-    from rpa_lab.integrations.event_columns import Columns
+    from rpa_lab.integrations.event_columns import NONE, Columns
 
-    said = dict(next(iter(done.read_as.values()), {}))
-    workflow = said.pop("workflow", None)
-    case = tuple(said.pop("case", "").split(" + "))
-    return replace(how, workflow=workflow, columns=Columns(case=case, **said))
+    none = {role: name for role, name in how.columns.taken() if name == NONE}
+    said = none | dict(next(iter(done.read_as.values()), {}))
+    workflow, case = said.pop("workflow", None), how.columns.case or tuple(said["case"].split(" + "))
+    return replace(how, workflow=workflow, columns=Columns(**(said | {"case": case})))

@@ -274,7 +274,7 @@ class _Log:
         same = first.join(said[row : row + 1], on=said.columns, how="semi", nulls_equal=True)["row"][0]
         what = (
             f"repeats {self.table.unit} {self.table.line(same)} (case {quote(said['case'][row])}, activity "
-            f"{quote(said['activity'][row])}), expected each event once; say what becomes of it (--repeated drop or keep)"
+            f"{quote(said['activity'][row])}), expected each event once; say what to do (--repeated drop or keep)"
         )
         raise self._error(what, row=row)
 

@@ -236,7 +236,16 @@ def _checked(source: Source, table: Table, columns: Rows) -> tuple[pl.DataFrame,
     checked = check(table, columns, next(iter(counts.values()), 0))
     if checked.problems:
         raise source.error(f"has {len(checked.problems)} bad {table.name}, the first: {checked.problems[0]}")
-    return pl.DataFrame(checked.rows).select(pl.col(list(columns))), checked.corrected
+    rows = pl.DataFrame(checked.rows).select(pl.col(list(columns)))
+    return _with_duration(rows) if "duration_ms" in table.names else rows, checked.corrected
+
+
+def _with_duration(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the time from start to end, where the importer speaks of no duration at all."""
+    if "duration_ms" in rows.columns or not {"started_at", "completed_at"} <= set(rows.columns):
+        return rows
+    duration = (pl.col("completed_at") - pl.col("started_at")).dt.total_microseconds() / 1000
+    return rows.with_columns(duration_ms=pl.when(duration >= 0).then(duration))
 
 
 def _writer(importer: Importer, source: Source, parsed: Parsed, *, tz: str | None) -> str:

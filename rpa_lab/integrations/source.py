@@ -100,7 +100,8 @@ class Parsed:
     """What one file holds, as rows of our tables.
 
     `tables` has values by column for each table (steps with a `step_index`, or a `step_id` of their own); times are
-    `datetime`, naive where the file says no zone. `left_out` counts, in words, what was in the file and isn't here.
+    `datetime`, naive where the file says no zone; where no `duration_ms` is given it is from start to end. `left_out`
+    counts, in words, what was in the file and isn't here.
 
     An importer that guesses says in `read_as` what it took for what. One that reads naive times itself, in `source.tz`,
     counts them in `naive`, and in `unclear` the executions that start in an hour which that zone's clock repeats. And

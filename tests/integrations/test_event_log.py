@@ -76,7 +76,8 @@ def test_a_case_is_an_execution_and_an_activity_a_step() -> None:
 
 def test_completions_alone_give_gaps_and_the_first_of_a_case_is_unknown() -> None:
     found = parsed(
-        "case,activity,timestamp\n7,a,2026-11-03 09:00Z\n7,c,2026-11-03 09:45Z\n7,b,2026-11-03 09:30Z\n8,a,2026-11-03 09:40Z\n"
+        "case,activity,timestamp\n7,a,2026-11-03 09:00Z\n7,c,2026-11-03 09:45Z\n"
+        "7,b,2026-11-03 09:30Z\n8,a,2026-11-03 09:40Z\n"
     )
     assert rows(found, "steps", "execution_id", "node_id", "started_at", "duration_ms") == [
         ("orders:7", "a", at(9), None),
