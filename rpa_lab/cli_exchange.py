@@ -291,7 +291,8 @@ def _map_of(done: Imported, how: EventMap) -> EventMap:
 
     from rpa_lab.integrations.event_columns import NONE, Columns
 
-    none = {role: name for role, name in how.columns.taken() if name == NONE}
-    said = none | dict(next(iter(done.read_as.values()), {}))
-    workflow, case = said.pop("workflow", None), how.columns.case or tuple(said["case"].split(" + "))
-    return replace(how, workflow=workflow, columns=Columns(**(said | {"case": case})))
+    found = dict(next(iter(done.read_as.values()), {}))
+    none: dict[str, Any] = {role: name for role, name in how.columns.taken() if name == NONE}
+    columns = none | {role: name for role, name in found.items() if role in Columns.roles()}
+    columns["case"] = how.columns.case or tuple(found["case"].split(" + "))
+    return replace(how, workflow=found["workflow"], columns=Columns(**columns))

@@ -18,7 +18,7 @@ from rpa_lab.errors import InputError, SourceError, quote
 from rpa_lab.integrations import own_log
 from rpa_lab.integrations.event_cases import EXTRA, cases_of, with_gaps
 from rpa_lab.integrations.event_columns import Columns, guess
-from rpa_lab.integrations.event_table import MAX_ROWS, EventTable, kind_of, read_csv, read_parquet
+from rpa_lab.integrations.event_table import MAX_ROWS, MAX_VALUES, EventTable, kind_of, read_csv, read_parquet
 from rpa_lab.integrations.event_times import Times, read_times, repeated_hours
 from rpa_lab.integrations.lifecycle import COMPLETIONS, STARTS, join
 from rpa_lab.integrations.source import MAX_BYTES, Parsed, Source
@@ -31,8 +31,9 @@ __all__ = ["EventLog", "Repeated"]
 Repeated = Literal["refuse", "drop", "keep"]
 """What becomes of an event that stands in the log twice, all its values equal."""
 
-_LONGEST: Final = 400
-"""Characters that a workflow or a case may have: an id of ours has 500 at most, and one that is cut is another's."""
+_LONGEST_WORKFLOW: Final = 200
+_LONGEST: Final = 290
+"""Characters that a workflow, or a case, may have: an id of ours has 500 at most, and one that is cut is another's."""
 _MORE_WORDS: Final = {"neutral": "completed", "startup_failure": "failed"}
 _SUFFIXES: Final = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".xes", ".xml")
 _UNTIMED, _UNENDED = "events without a time", "events without an end"
@@ -55,8 +56,8 @@ class EventLog:
     repeated : str
         What becomes of an event that stands there twice: ``"refuse"``, ``"drop"`` or ``"keep"``. Steps that were
         skipped may look alike.
-    max_rows : int
-        The most events that a file may have.
+    max_rows, max_values : int
+        The most events that a file may have, and the most values: events times columns.
     max_unpacked : int
         The most bytes that a file may have when it is unpacked.
 
@@ -79,13 +80,15 @@ class EventLog:
     separator: str | None = None
     repeated: Repeated = "refuse"
     max_rows: int = MAX_ROWS
+    max_values: int = MAX_VALUES
     max_unpacked: int = MAX_BYTES
 
     def __post_init__(self) -> None:
         if self.repeated not in ("refuse", "drop", "keep"):
             raise InputError(f"repeated is {quote(self.repeated)}, expected refuse, drop or keep")
-        if self.workflow is not None and not 0 < len(self.workflow.strip()) <= _LONGEST:
-            raise InputError(f"workflow is {quote(self.workflow)}, expected a name of 1 to {_LONGEST} characters")
+        if self.workflow is not None and not 0 < len(self.workflow.strip()) <= _LONGEST_WORKFLOW:
+            most = _LONGEST_WORKFLOW
+            raise InputError(f"workflow is {quote(self.workflow)}, expected a name of 1 to {most} characters")
 
     @property
     def options(self) -> Mapping[str, object]:
@@ -125,7 +128,11 @@ class EventLog:
 
     def _table(self, source: Source) -> EventTable:
         start = next(iter(itertools.islice(pieces(source, max_bytes=self.max_unpacked), 1)), b"")
-        limits: dict[str, Any] = {"max_bytes": self.max_unpacked, "max_rows": self.max_rows}
+        limits: dict[str, Any] = {
+            "max_bytes": self.max_unpacked,
+            "max_rows": self.max_rows,
+            "max_values": self.max_values,
+        }
         match kind_of(source, start):
             case "xes":
                 table = read_xes(source, **limits)
@@ -168,7 +175,7 @@ class _Log:
         name = self.source.path.name
         for suffix in _SUFFIXES:
             name = name[: -len(suffix)] if name.lower().endswith(suffix) and len(name) > len(suffix) else name
-        return name.encode("utf-8", "replace").decode()[:_LONGEST]
+        return name.encode("utf-8", "replace").decode()[:_LONGEST_WORKFLOW]
 
     def _events(self) -> pl.DataFrame:
         """One row per event: our columns, and the log's others, blanks null."""

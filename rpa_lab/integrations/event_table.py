@@ -19,10 +19,13 @@ from rpa_lab.errors import InputError, SourceError, quote
 from rpa_lab.integrations.source import MAX_BYTES, Source
 from rpa_lab.integrations.unpack import pieces
 
-__all__ = ["MAX_ROWS", "EventTable", "Kind", "kind_of", "read_csv", "read_parquet"]
+__all__ = ["MAX_ROWS", "MAX_VALUES", "EventTable", "Kind", "kind_of", "read_csv", "read_parquet"]
 
 MAX_ROWS: Final = 5_000_000
 """The most events that are read unless somebody says otherwise."""
+
+MAX_VALUES: Final = 60_000_000
+"""The most values, rows times columns: a blank one costs memory too."""
 
 Kind = Literal["csv", "parquet", "xes"]
 
@@ -97,6 +100,7 @@ def read_csv(
     separator: str | None = None,
     max_bytes: int = MAX_BYTES,
     max_rows: int = MAX_ROWS,
+    max_values: int = MAX_VALUES,
 ) -> EventTable:
     r"""The rows of a CSV file with a header line.
 
@@ -108,8 +112,8 @@ def read_csv(
         Default: what its byte order mark says, else UTF-8.
     separator : str, optional
         What stands between two fields; default: the one of comma, semicolon, tab and ``|`` that its header has most of.
-    max_bytes, max_rows : int
-        The most that it may have, unpacked.
+    max_bytes, max_rows, max_values : int
+        The most that it may have, unpacked; values are rows times columns.
 
     Returns
     -------
@@ -149,6 +153,8 @@ def read_csv(
                 lines.append(line)
             if len(lines) > max_rows:
                 raise source.error(f"has more than {max_rows:,} rows, expected at most that many")
+            if len(lines) * len(names) > max_values:
+                raise source.error(f"has more than {max_values:,} fields, expected at most that many")
             columns = zip(*(fields for _, fields in chunk), strict=True)
             chunks.append(pl.DataFrame(dict(zip(names, columns, strict=True)), schema=dict.fromkeys(names, pl.String)))
     except UnicodeDecodeError:
@@ -165,15 +171,17 @@ def read_csv(
     )
 
 
-def read_parquet(source: Source, *, max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS) -> EventTable:
+def read_parquet(
+    source: Source, *, max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS, max_values: int = MAX_VALUES
+) -> EventTable:
     """The rows of a Parquet file; times become ISO 8601 text, in UTC where they have a zone.
 
     Parameters
     ----------
     source : Source
         The file.
-    max_bytes, max_rows : int
-        The most that it may have, unpacked.
+    max_bytes, max_rows, max_values : int
+        The most that it may have, unpacked; values are rows times columns.
 
     Returns
     -------
@@ -192,6 +200,8 @@ def read_parquet(source: Source, *, max_bytes: int = MAX_BYTES, max_rows: int = 
         size = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
         if about.num_rows > max_rows:
             raise source.error(f"has {about.num_rows:,} rows, expected at most {max_rows:,}")
+        if about.num_rows * about.num_columns > max_values:
+            raise source.error(f"has {about.num_rows * about.num_columns:,} values, expected at most {max_values:,}")
         if size > max_bytes:
             raise source.error(f"unpacks to {size:,} bytes, expected at most {max_bytes:,}")
         rows = pl.read_parquet(io.BytesIO(content))

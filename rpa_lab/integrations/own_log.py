@@ -47,7 +47,7 @@ def guarded(text: pl.Expr) -> pl.Expr:
 def is_own(table: EventTable) -> bool:
     """Whether our export wrote this log."""
     names = table.cases.columns if table.cases is not None else table.events.columns
-    return CASE + OURS + "execution_id" in names and CASE + OURS + "workflow_id" in names
+    return all(CASE + OURS + each in names or CASE + JSON + each in names for each in ("execution_id", "status"))
 
 
 def read(source: Source, table: EventTable) -> Parsed:

@@ -15,7 +15,7 @@ from xml.parsers import expat
 import polars as pl
 
 from rpa_lab.errors import SourceError, quote
-from rpa_lab.integrations.event_table import MAX_ROWS, EventTable
+from rpa_lab.integrations.event_table import MAX_ROWS, MAX_VALUES, EventTable
 from rpa_lab.integrations.source import MAX_BYTES, Source
 from rpa_lab.integrations.unpack import pieces
 
@@ -35,15 +35,17 @@ _NESTED, _LISTS = "attributes of attributes", "lists of attributes"
 _NUMBER, _LINE = "\0case", "\0line"
 
 
-def read_xes(source: Source, *, max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS) -> EventTable:
+def read_xes(
+    source: Source, *, max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS, max_values: int = MAX_VALUES
+) -> EventTable:
     """The events of an XES file.
 
     Parameters
     ----------
     source : Source
         The file, gzipped or not.
-    max_bytes, max_rows : int
-        The most bytes, unpacked, and events that it may have.
+    max_bytes, max_rows, max_values : int
+        The most bytes, unpacked, and events that it may have; values are events times keys.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def read_xes(source: Source, *, max_bytes: int = MAX_BYTES, max_rows: int = MAX_
     >>> read_xes(Source(path=Path("log.xes"), content=log)).events.to_dicts()
     [{'concept:name': 'pay', 'case:concept:name': '7'}]
     """
-    log = _Log(source, max_rows)
+    log = _Log(source, max_rows, max_values)
     try:
         for piece in pieces(source, max_bytes=max_bytes):
             log.parser.Parse(piece, False)
@@ -113,8 +115,8 @@ class _Rows:
 class _Log:
     """Expat's handlers, and what they have seen so far."""
 
-    def __init__(self, source: Source, max_rows: int) -> None:
-        self.source, self.max_rows = source, max_rows
+    def __init__(self, source: Source, max_rows: int, max_values: int) -> None:
+        self.source, self.max_rows, self.max_values = source, max_rows, max_values
         self.open: list[str] = []
         self.begun = False
         self.events, self.cases = _Rows(), _Rows()
@@ -160,6 +162,8 @@ class _Log:
         elif tag == "event" and parent == "trace":
             self.in_case += 1
             self.events.add(self.event)
+            if self.events.count * len(self.keys) > self.max_values:
+                self.stop(f"has more than {self.max_values:,} values (events times keys), expected at most that many")
             if self.events.count > self.max_rows:
                 self.stop(f"has more than {self.max_rows:,} events, expected at most that many")
         elif tag == "trace" and parent == "log":

@@ -87,6 +87,20 @@ def test_any_execution_and_step_comes_back_from_xes(
     assert_same(first, second)
 
 
+def test_names_that_xml_cannot_hold_come_back_too(tmp_path: Path) -> None:
+    first, second = TimeSeriesStore(tmp_path / "first"), TimeSeriesStore(tmp_path / "second")
+    strange = "bell\x07, escape\x1b, \ufffe and \\u0007"
+    with MetricsCollector(first.root) as collector, collector.execution(strange, execution_id=strange) as run:
+        with run.step(strange, action_type=strange):
+            pass
+    export_events(first, tmp_path / "log.xes")
+    import_files(EventLog(), [tmp_path / "log.xes"], second)
+    assert second.read("steps")["node_id"].item() == first.read("steps")["node_id"].item()
+    assert_same(first, second)
+    names = [each.get("value") for each in elements(tmp_path / "log.xes").iter() if each.get("key") == "concept:name"]
+    assert "bell\ufffd, escape\ufffd, \ufffd and \\u0007" in names
+
+
 @given(strategies.told_runs(), st.sampled_from(["csv", "parquet"]))
 def test_any_execution_that_has_steps_comes_back_from_a_table(
     tmp_path_factory: pytest.TempPathFactory, runs: tuple[pl.DataFrame, pl.DataFrame], kind: str
@@ -129,10 +143,10 @@ def test_xes_is_what_other_tools_expect_of_it(robots: TimeSeriesStore, tmp_path:
         ]
     steps = robots.read("steps")
     assert set(seen) == set(robots.read("executions")["execution_id"])
-    for case, events in seen.items():
-        own = steps.filter(execution_id=case).select("step_id", "node_id").rows()
+    for name, told_of in seen.items():
+        own = steps.filter(execution_id=name).select("step_id", "node_id").rows()
         wanted = [(step, transition, node) for step, node in own for transition in ("start", "complete")]
-        assert sorted(events) == sorted(wanted)
+        assert sorted(told_of) == sorted(wanted)
 
 
 def test_another_reader_of_the_standard_names_finds_the_same_steps(robots: TimeSeriesStore, tmp_path: Path) -> None:
@@ -246,8 +260,12 @@ def test_an_export_that_fails_midway_leaves_nothing_and_what_was_there_stays(
 
 def test_a_name_that_somebody_takes_meanwhile_is_not_overwritten(robots: TimeSeriesStore, tmp_path: Path) -> None:
     target = tmp_path / "log.xes"
+
+    def somebody(*_: Any) -> None:
+        target.write_text("precious")
+
     with pytest.raises(InputError, match="is there already"):
-        export_events(robots, target, on_day=lambda *_: target.write_text("precious"))
+        export_events(robots, target, on_day=somebody)
     assert os.listdir(tmp_path) == ["log.xes"]
     assert target.read_text() == "precious"
 

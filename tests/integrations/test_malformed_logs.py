@@ -161,8 +161,8 @@ BAD = {
         said="has cases that 'run_id' and 'job_name', joined by ':', don't tell apart",
     ),
     "a case without end": Bad(
-        content=csv(b"7" * 401 + b",pay,2026-11-03T09:00Z,2026-11-03T09:30Z"),
-        said=r"line 2, column 'case_id': '777+… has 401 characters, expected at most 400",
+        content=csv(b"7" * 291 + b",pay,2026-11-03T09:00Z,2026-11-03T09:30Z"),
+        said=r"line 2, column 'case_id': '777+… has 291 characters, expected at most 290",
     ),
     "a word that is no status": Bad(
         content=csv(
@@ -260,6 +260,20 @@ BAD = {
     "elements in each other without end": Bad(
         content=xes(b"<list>" * 99), name="log.xes", said="line 5 nests <list> deeper than 60 elements"
     ),
+    "keys that make a table too wide": Bad(
+        content=xes(b"".join(event(**{f"k{n % 990}": b"1"}) for n in range(100))),
+        name="log.xes",
+        how={"max_values": 9_000},
+        said=r"has more than 9,000 values \(events times keys\)",
+    ),
+    "a table of commas": Bad(
+        content=b",".join(b"c%d" % n for n in range(990)) + b"\n" + (b"," * 989 + b"\n") * 100,
+        how={"max_values": 90_000},
+        said="has more than 90,000 fields, expected at most that many",
+    ),
+    "a workflow without end": Bad(
+        content=csv(GOOD.strip()), how={"workflow": "w" * 201}, said="workflow is 'w+…, expected a name of 1 to 200"
+    ),
     "a key twice": Bad(
         content=xes(event() + b"\n" + event().replace(b"</event>", b'<int key="concept:name" value="1"/></event>')),
         name="log.xes",
@@ -345,7 +359,7 @@ def test_a_malformed_log_is_one_clear_sentence_and_changes_nothing(
     assert re.search(bad.said, said), said
     assert "\n" not in said
     assert len(said) < 600
-    assert bad.tz or "encoding" in bad.how or "time_format" in bad.how or str(file) in said
+    assert bad.tz or "encoding" in bad.how or "time_format" in bad.how or "workflow" in bad.how or str(file) in said
     assert store.fingerprint("all") == before
     assert store.read("executions").height == 1
 
