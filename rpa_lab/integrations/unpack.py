@@ -61,10 +61,11 @@ def pieces(source: Source, *, max_bytes: int = MAX_BYTES) -> Iterator[bytes]:
             while piece := file.read(_PIECE):
                 unpacked += len(piece)
                 if unpacked > most:
-                    raise source.error(
-                        f"has {len(source.content):,} bytes and unpacks to more than {most:,}, expected at most "
-                        f"{MAX_RATIO} times its size and {max_bytes:,} bytes; if that is right, unpack it yourself"
-                    )
+                    expected = f"{max_bytes:,} (--max-mb on the command line)"
+                    if most < max_bytes:
+                        expected = f"{MAX_RATIO} times its size; if that is right, unpack it yourself"
+                    what = f"has {len(source.content):,} bytes and unpacks to more than {most:,}"
+                    raise source.error(f"{what}, expected at most {expected}")
                 yield piece
     except EOFError:
         raise source.error("is a gzip file that ends too early, expected a whole one") from None

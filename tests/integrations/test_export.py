@@ -90,9 +90,9 @@ def test_any_execution_and_step_comes_back_from_xes(
 def test_names_that_xml_cannot_hold_come_back_too(tmp_path: Path) -> None:
     first, second = TimeSeriesStore(tmp_path / "first"), TimeSeriesStore(tmp_path / "second")
     strange = "bell\x07, escape\x1b, \ufffe and \\u0007"
-    with MetricsCollector(first.root) as collector, collector.execution(strange, execution_id=strange) as run:
-        with run.step(strange, action_type=strange):
-            pass
+    collector = MetricsCollector(first.root)
+    with collector, collector.execution(strange, execution_id=strange) as run, run.step(strange, action_type=strange):
+        pass
     export_events(first, tmp_path / "log.xes")
     import_files(EventLog(), [tmp_path / "log.xes"], second)
     assert second.read("steps")["node_id"].item() == first.read("steps")["node_id"].item()
