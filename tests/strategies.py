@@ -39,6 +39,7 @@ __all__ = [
     "WORKFLOWS",
     "ZONES",
     "durations_ms",
+    "event_rows",
     "execution_metrics",
     "execution_rows",
     "executions",
@@ -371,6 +372,30 @@ def told_runs(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
             steps.append(step)
     frames = frame("executions", _encodable(runs)), frame("steps", _encodable(steps))
     return frames[0].unique("execution_id", maintain_order=True), frames[1]
+
+
+@st.composite
+def event_rows(draw: st.DrawFn) -> list[dict[str, str | None]]:
+    """Events as a log has them, all text: of few cases, in any order, with blanks and with text that needs quoting."""
+    text = st.text(
+        st.characters(exclude_categories=["Cs", "Cc", "Cn"], include_characters="\n\t"), min_size=1, max_size=8
+    )
+    rows: list[dict[str, str | None]] = []
+    for number in range(draw(st.integers(1, 12))):
+        end = draw(moments())
+        begun = draw(st.booleans())
+        rows.append(
+            {
+                "case:concept:name": draw(st.sampled_from(["7", "a:b", "=1+1"])),
+                "concept:name": draw(text.filter(str.strip)),
+                "start_timestamp": (end - timedelta(seconds=draw(st.integers(0, 99)))).isoformat() if begun else None,
+                "time:timestamp": end.isoformat(),
+                "org:resource": draw(st.none() | st.sampled_from(["Ann", "Bob"])),
+                "note": draw(st.none() | text),
+                "number": str(number),  # no two events are alike
+            }
+        )
+    return rows
 
 
 @st.composite

@@ -221,4 +221,4 @@ def _total(values: Mapping[str, list[Any]]) -> float | None:
 
 def _json(said: Mapping[str, Any]) -> str | None:
     kept = {key: value for key, value in said.items() if value is not None and value != {}}
-    return json.dumps(kept, ensure_ascii=False) if kept else None
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True) if kept else None  # in whatever order the file has them

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import tracemalloc
+import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -289,6 +292,33 @@ def test_a_parquet_file_gives_what_its_csv_gives(tmp_path: Path) -> None:
         frames = [pl.DataFrame(found.tables[table]) for found in both]
         assert_frame_equal(frames[0], frames[1])
     assert rows(both[0], "executions", "execution_id") == ["x:7", "x:8"]
+
+
+@given(strategies.event_rows())
+def test_one_log_gives_the_same_rows_as_csv_as_parquet_and_as_xes(events: list[dict[str, str | None]]) -> None:
+    frame = pl.DataFrame(events, schema=dict.fromkeys(events[0], pl.String))
+    as_csv, as_parquet = io.StringIO(newline=""), io.BytesIO()
+    writer = csv.DictWriter(as_csv, fieldnames=list(events[0]))
+    writer.writeheader()
+    writer.writerows(events)
+    frame.write_parquet(as_parquet)
+    log = ET.Element("log")
+    for case in dict.fromkeys(event["case:concept:name"] for event in events):
+        trace = ET.SubElement(log, "trace")
+        ET.SubElement(trace, "string", key="concept:name", value=case or "")
+        for event in events:
+            if event["case:concept:name"] == case:
+                element = ET.SubElement(trace, "event")
+                for key, value in event.items():
+                    if value is not None and not key.startswith("case:"):
+                        ET.SubElement(element, "string", key=key, value=value)
+    contents = {"x.csv": as_csv.getvalue().encode(), "x.parquet": as_parquet.getvalue(), "x.xes": ET.tostring(log)}
+    found = [parsed(content, name=name) for name, content in contents.items()]
+    for table in ("executions", "steps"):
+        first, *others = [pl.DataFrame(each.tables[table]) for each in found]
+        assert first.height == (len(events) if table == "steps" else frame["case:concept:name"].n_unique())
+        for other in others:
+            assert_frame_equal(first, other)
 
 
 def test_xes_attributes_keep_their_place_whatever_their_type() -> None:
