@@ -186,6 +186,8 @@ def export(
     from rpa_lab.integrations.export import export_events
     from rpa_lab.storage.store import TimeSeriesStore
 
+    if "://" not in store and not Path(store).is_dir():
+        raise typer.BadParameter(f"{store} holds no store; expected a folder that a collector or an import wrote to")
     target = out or Path(f"events.{format}")
     with progress() as bar:
         task = bar.add_task("exporting", total=None)

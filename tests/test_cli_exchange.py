@@ -139,6 +139,13 @@ def test_an_export_goes_into_another_store(log: Path, root: Path, tmp_path: Path
     assert again.exit_code != 0
 
 
+def test_an_export_of_no_store_makes_no_file(tmp_path: Path) -> None:
+    done = rpa_lab("export", "csv", "--out", tmp_path / "out.csv", store=tmp_path / "nowhere")
+    assert done.exit_code == 2
+    assert "holds no store" in " ".join(done.stderr.replace("│", " ").split())
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_an_export_of_nothing_says_how_to_get_everything(log: Path, root: Path, tmp_path: Path) -> None:
     rpa_lab("import", "events", log, store=root)
     done = rpa_lab("export", "csv", "--out", tmp_path / "out.csv", "--period", "2020-01", store=root)

@@ -86,7 +86,6 @@ class _Rows:
     """Rows of text by column, kept as Arrow and not as objects of Python."""
 
     def __init__(self) -> None:
-        self.names: dict[str, None] = {}
         self.waiting: list[dict[str, str]] = []
         self.chunks: list[pl.DataFrame] = []
         self.count = 0
@@ -106,7 +105,6 @@ class _Rows:
     def _keep(self) -> None:
         if self.waiting:
             names = dict.fromkeys(name for row in self.waiting for name in row)
-            self.names |= names
             columns = {name: [row.get(name) for row in self.waiting] for name in names}
             self.chunks.append(pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String)))
             self.waiting = []

@@ -393,6 +393,22 @@ def test_what_the_user_says_goes_before_any_guess() -> None:
     ]
 
 
+def test_secrets_in_a_log_are_taken_out_before_anything_is_written(tmp_path: Path, root: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(
+        "case,activity,end,password,pin,url\n"
+        "7,a,2026-11-03T09:00Z,hunter2,hunter3,https://bot:hunter5@erp.example/x\n"
+        "7,open?token=hunter6,2026-11-03T09:01Z,hunter2,hunter4,\n"
+    )
+    store = TimeSeriesStore(root)
+    import_files(EventLog(), [file], store)
+    written = json.dumps(
+        [store.read("executions").drop(pl.selectors.datetime()).to_dicts(), store.read("steps")["node_id"].to_list()]
+    )
+    assert "hunter" not in written
+    assert written.count("[redacted]") >= 4
+
+
 @pytest.mark.parametrize(
     ("name", "workflow"),
     [("a.csv", "a"), ("a.b.xes.gz", "a.b"), (".csv", ".csv"), ("Log.CSV", "Log"), ("x", "x")],
