@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rpa_lab import __version__
+from rpa_lab.cli_exchange import exchange, imports
 from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, progress
 from rpa_lab.cli_store import commands
 from rpa_lab.errors import RpaLabError
@@ -29,8 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-imports = typer.Typer(help="Bring other people's records into a store.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.add_typer(exchange)
 app.add_typer(commands)
 
 
@@ -61,44 +62,6 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-@imports.command("robotframework")
-def import_robotframework(
-    files: Annotated[list[Path], typer.Argument(help="Robot Framework output.xml files.", metavar="FILE…")],
-    store: Store = DEFAULT_STORE,
-    tz: Zone = None,
-    as_json: Json = False,
-) -> None:
-    """Import Robot Framework results: a test or task is an execution, a keyword that calls no other is a step.
-
-    Importing a file twice changes nothing; one malformed file among many, and nothing is imported.
-
-    Examples
-    --------
-        rpa-lab import robotframework output.xml
-
-        rpa-lab import robotframework results/*.xml --store data/store --tz Europe/Paris
-    """
-    from rpa_lab.integrations.importing import import_files
-    from rpa_lab.integrations.robotframework import RobotFramework
-    from rpa_lab.storage.store import TimeSeriesStore
-
-    with progress() as bar:
-        task = bar.add_task("reading", total=len(files))
-        done = import_files(
-            RobotFramework(),
-            files,
-            TimeSeriesStore(store),
-            tz=tz,
-            on_file=lambda path: bar.update(task, advance=1, description=f"reading {path.name}"),
-        )
-    if as_json:
-        print(json.dumps(done.to_dict(), ensure_ascii=False))
-        return
-    print(done)
-    for warning in done.warnings:
-        print(f"note: {warning}", file=sys.stderr)
 
 
 @app.command()

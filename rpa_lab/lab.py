@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -14,6 +15,9 @@ from rpa_lab.analysis.overview import by_day, by_workflow, distribution
 from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
 from rpa_lab.period import Span
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
+
+if TYPE_CHECKING:
+    from rpa_lab.integrations.export import Exported, Format
 
 __all__ = ["Lab"]
 
@@ -148,6 +152,29 @@ class Lab:
     ) -> pl.LazyFrame:
         """A table's rows as a lazy frame, times in UTC; arguments as for `TimeSeriesStore.scan`."""
         return self.store.scan(table, period, columns=columns, workflow_id=workflow_id)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        period: PeriodLike = "30d",
+        *,
+        format: Format | None = None,  # noqa: A002 - what it is called everywhere
+        workflow_id: str | None = None,
+        force: bool = False,
+    ) -> Exported:
+        """Write executions and their steps as a log of events; arguments as for `export_events`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> Lab(folder / "store").export(folder / "events.xes.gz", "2026-11").format
+        'xes'
+        """
+        from rpa_lab.integrations.export import export_events
+
+        return export_events(self.store, path, format=format, period=period, workflow_id=workflow_id, force=force)
 
     def __repr__(self) -> str:
         return f"Lab({self.store.where!r}, tz={self.tz!r})"

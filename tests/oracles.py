@@ -21,6 +21,7 @@ __all__ = [
     "duration_statistics",
     "durations_by_node",
     "fold",
+    "joined_lifecycle",
     "self_time_by_node",
     "success_rate",
     "value_by_node",
@@ -160,3 +161,20 @@ def _end_rank(row: Row) -> tuple[Any, ...]:
 def _ties(row: Row, group: tuple[str, ...], rank: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     """What tells rows of one origin apart (a writer numbers its fragments by day): the group's other values in turn."""
     return ((False,) if row[name] is None else (True, row[name]) for name in group if name not in rank)
+
+
+def joined_lifecycle(events: Iterable[Row]) -> tuple[list[tuple[Row | None, Row]], int]:
+    """Each completion with the start that it completes, and how many starts nothing completes.
+
+    Events have case, activity, instance, lifecycle ("start" or "complete") and end, their time; of one time the starts
+    come first. A queue for each case, activity and instance.
+    """
+    open_starts: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    pairs: list[tuple[Row | None, Row]] = []
+    for event in sorted(events, key=lambda event: (event["end"], event["lifecycle"] != "start", event["row"])):
+        queue = open_starts[event["case"], event["activity"], event["instance"]]
+        if event["lifecycle"] == "start":
+            queue.append(event)
+        else:
+            pairs.append((queue.pop(0) if queue else None, event))
+    return pairs, sum(map(len, open_starts.values()))

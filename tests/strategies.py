@@ -39,6 +39,7 @@ __all__ = [
     "WORKFLOWS",
     "ZONES",
     "durations_ms",
+    "event_rows",
     "execution_metrics",
     "execution_rows",
     "executions",
@@ -47,6 +48,7 @@ __all__ = [
     "hostile_text",
     "hostile_values",
     "json_objects",
+    "lifecycle_events",
     "load_profile",
     "moments",
     "recovery_metrics",
@@ -56,6 +58,7 @@ __all__ = [
     "sessions",
     "step_metrics",
     "steps",
+    "told_runs",
     "words",
 ]
 
@@ -103,6 +106,19 @@ _NASTY = (
     "x" * 30_000,
     "password=hunter2",
 )
+
+
+_RUN_TEXTS = (
+    "workflow_id",
+    "robot_id",
+    "host",
+    "business_key",
+    "error_message",
+    "error_details",
+    "context",
+    "rerun_of",
+)
+_STEP_TEXTS = ("step_id", "node_id", "action_type", "target_element", "error_details", "application")
 
 
 def load_profile() -> str:
@@ -338,6 +354,71 @@ def resources(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> pl.D
 
 
 @st.composite
+def told_runs(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Executions, running ones among them, and their steps: any text that may be stored in any field of text."""
+    records = draw(st.lists(execution_metrics(), max_size=6, unique_by=lambda run: run.execution_id))
+    runs, steps = [], []
+    for record in records:
+        row = _row(record)
+        row["execution_id"] += draw(st.just("") | hostile_text())  # what is cut at the end still differs
+        for name in draw(st.lists(st.sampled_from(_RUN_TEXTS), max_size=3, unique=True)):
+            row[name] = draw(hostile_text())
+        runs.append(row)
+        for index in range(draw(st.integers(0, 4))):
+            step = _row(draw(step_metrics(execution_id=row["execution_id"], workflow_id=row["workflow_id"])))
+            step["step_index"] = index
+            for name in draw(st.lists(st.sampled_from(_STEP_TEXTS), max_size=3, unique=True)):
+                step[name] = draw(hostile_text())
+            steps.append(step)
+    frames = frame("executions", _encodable(runs)), frame("steps", _encodable(steps))
+    return frames[0].unique("execution_id", maintain_order=True), frames[1]
+
+
+@st.composite
+def event_rows(draw: st.DrawFn) -> list[dict[str, str | None]]:
+    """Events as a log has them, all text: of few cases, in any order, with blanks and with text that needs quoting."""
+    text = st.text(
+        st.characters(exclude_categories=["Cs", "Cc", "Cn"], include_characters="\n\t"), min_size=1, max_size=8
+    )
+    rows: list[dict[str, str | None]] = []
+    for number in range(draw(st.integers(1, 12))):
+        end = draw(moments())
+        begun = draw(st.booleans())
+        rows.append(
+            {
+                "case:concept:name": draw(st.sampled_from(["7", "a:b", "=1+1"])),
+                "concept:name": draw(text.filter(str.strip)),
+                "start_timestamp": (end - timedelta(seconds=draw(st.integers(0, 99)))).isoformat() if begun else None,
+                "time:timestamp": end.isoformat(),
+                "org:resource": draw(st.none() | st.sampled_from(["Ann", "Bob"])),
+                "note": draw(st.none() | text),
+                "number": str(number),  # no two events are alike
+            }
+        )
+    return rows
+
+
+@st.composite
+def lifecycle_events(draw: st.DrawFn) -> pl.DataFrame:
+    """Starts and completions of few cases and activities, in any order, many at the same time."""
+    count = draw(st.integers(1, 14))
+    rows = [
+        {
+            "row": row,
+            "case": draw(st.sampled_from("ab")),
+            "activity": draw(st.sampled_from("xy")),
+            "instance": draw(st.sampled_from([None, "1"])),
+            "lifecycle": draw(st.sampled_from(["start", "complete"])),
+            "end": _FIRST + timedelta(seconds=draw(st.integers(0, 6))),
+        }
+        for row in range(count)
+    ]
+    schema = {"row": pl.Int64, **dict.fromkeys(("case", "activity", "instance", "lifecycle"), pl.String)}
+    events = pl.DataFrame(rows, schema={**schema, "end": pl.Datetime("us", "UTC")})
+    return events.with_columns(start=pl.lit(None, pl.Datetime("us", "UTC")), status=pl.lit(None, pl.String))
+
+
+@st.composite
 def sessions(draw: st.DrawFn) -> list[Call]:
     """What a bot says: up to four executions whose calls come in any order that each of them allows, and flushes."""
     queues = [draw(_run_calls(run)) for run in range(draw(st.integers(1, 4)))]
@@ -463,6 +544,17 @@ def _robot_cell(text: str) -> str:
 
 def _dicts(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(words(max_size=6), values, max_size=3)
+
+
+def _encodable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without lone surrogates, which no frame can hold."""
+    return [
+        {
+            name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
 
 
 def _ids(letter: str) -> st.SearchStrategy[str]:

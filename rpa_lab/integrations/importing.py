@@ -12,13 +12,14 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import pyarrow as pa
 
 from rpa_lab.integrations.source import MAX_BYTES, Importer, Parsed, Rows, Source, read_source
 from rpa_lab.journal.encode import check
@@ -38,7 +39,8 @@ class Imported(Result):
 
     `executions` and `steps` count what the files hold; of these executions `already_there` were in the store before.
     `left_out` counts, in words, what the files hold and isn't imported; `corrected` the values that had to be cut,
-    mapped or set to null. `tz` is the zone in which times without one were read, None if there were none.
+    mapped or set to null. `tz` is the zone in which times without one were read, None if there were none. `read_as`
+    says by file what the importer took for what, where it had to guess. After a `dry_run` nothing was written.
     """
 
     importer: str
@@ -52,6 +54,8 @@ class Imported(Result):
     corrected: int
     tz: str | None
     warnings: tuple[str, ...] = ()
+    read_as: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    dry_run: bool = False
 
     def __str__(self) -> str:
         executions = f"{_count(self.executions, 'execution')}{_in_brackets(self.executions_by_status)}"
@@ -60,7 +64,9 @@ class Imported(Result):
             said.append(f"{self.already_there:,} of the executions there already")
         said.extend(f"{what}: {count:,} left out" for what, count in self.left_out.items() if count)
         if self.corrected:
-            said.append(f"{self.corrected:,} values corrected")
+            said.append(f"{_count(self.corrected, 'value')} corrected")
+        if self.dry_run:
+            said.append("nothing was written")
         return "; ".join(said)
 
 
@@ -71,7 +77,9 @@ def import_files(
     *,
     tz: str | None = None,
     max_bytes: int = MAX_BYTES,
+    dry_run: bool = False,
     on_file: Callable[[Path], None] | None = None,
+    on_parsed: Callable[[Source, Parsed], None] | None = None,
 ) -> Imported:
     """Import files into a store; one malformed file among them, and nothing is imported.
 
@@ -87,8 +95,12 @@ def import_files(
         The zone in which times without one are read; default: the store's.
     max_bytes : int
         The most bytes that a file may have.
+    dry_run : bool
+        Read and check everything, and write nothing.
     on_file : callable, optional
         Called with each path before it is read.
+    on_parsed : callable, optional
+        Called with each file and its rows once they are found to be good.
 
     Returns
     -------
@@ -121,9 +133,12 @@ def import_files(
     for path in _listed(paths):
         if on_file:
             on_file(path)
-        source = read_source(path, max_bytes=max_bytes)
-        batches.append(_prepare(importer, source, importer.parse(source), tz=name, zone_info=zone_info))
-    already_there = sum(_write(batch, store) for batch in batches)  # all are good: the first write
+        source = read_source(path, max_bytes=max_bytes, tz=name)
+        parsed = importer.parse(source)
+        batches.append(_prepare(importer, source, parsed, tz=name, zone_info=zone_info))
+        if on_parsed:
+            on_parsed(source, parsed)
+    already_there = sum(_write(batch, store, dry_run=dry_run) for batch in batches)  # all are good: the first write
     naive = sum(batch.naive for batch in batches)
     executions, steps = _by_status(batches, "executions"), _by_status(batches, "steps")
     return Imported(
@@ -138,6 +153,8 @@ def import_files(
         corrected=sum(batch.corrected for batch in batches),
         tz=name if naive else None,
         warnings=(*_zone_warnings(batches, name=name, asked=tz is not None), *_said_once(batches)),
+        read_as={str(batch.path): dict(batch.read_as) for batch in batches if batch.read_as},
+        dry_run=dry_run,
     )
 
 
@@ -145,6 +162,7 @@ def import_files(
 class _Batch:
     """One file's rows, checked and ready to be written."""
 
+    path: Path
     writer: str
     tables: dict[str, pl.DataFrame]
     naive: int
@@ -152,6 +170,7 @@ class _Batch:
     corrected: int
     left_out: Mapping[str, int]
     warnings: tuple[str, ...]
+    read_as: Mapping[str, str]
 
 
 def _listed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
@@ -160,27 +179,48 @@ def _listed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
 
 def _prepare(importer: Importer, source: Source, parsed: Parsed, *, tz: str, zone_info: tzinfo) -> _Batch:
     tables: dict[str, pl.DataFrame] = {}
-    naive = unclear = corrected = 0
+    naive, unclear, corrected = parsed.naive, parsed.unclear, 0
     for name, rows in parsed.tables.items():
         table = table_named(name)
-        columns: dict[str, Any] = dict(rows.to_dict(as_series=False) if isinstance(rows, pl.DataFrame) else rows)
+        columns: dict[str, Any] = _columns(rows)
         for column in [column.name for column in table.columns if column.kind == "time" and column.name in columns]:
-            said = [at for at in columns[column] if isinstance(at, datetime) and at.tzinfo is None]
+            values = columns[column]
+            if isinstance(values, pa.ChunkedArray):
+                if values.type.tz is not None:
+                    continue
+                values = values.to_pylist()
+            said = [at for at in values if isinstance(at, datetime) and at.tzinfo is None]
             naive += len(said)
             if name == "executions" and column == "started_at":
                 unclear += sum(_is_unclear(at, zone_info) for at in said)
-            columns[column] = [as_utc(at, tz=zone_info) if isinstance(at, datetime) else at for at in columns[column]]
+            columns[column] = [as_utc(at, tz=zone_info) if isinstance(at, datetime) else at for at in values]
         tables[name], wrong = _checked(source, table, columns)
         corrected += wrong
     return _Batch(
-        writer=_writer(importer, source, tz=tz if naive else None),
+        path=source.path,
+        writer=_writer(importer, source, parsed, tz=tz if naive else None),
         tables=tables,
         naive=naive,
         unclear=unclear,
         corrected=corrected,
         left_out=parsed.left_out,
         warnings=parsed.warnings,
+        read_as=parsed.read_as,
     )
+
+
+def _columns(rows: Rows | pl.DataFrame) -> dict[str, Any]:
+    """The values by column: a frame's times as Arrow has them (a million datetimes are slow), all else as a list."""
+    if not isinstance(rows, pl.DataFrame):
+        return dict(rows)
+    arrow = rows.to_arrow()
+    return {
+        name: arrow[name] if _is_checked_as_arrow(kind) else rows[name].to_list() for name, kind in rows.schema.items()
+    }
+
+
+def _is_checked_as_arrow(kind: pl.DataType) -> bool:
+    return isinstance(kind, pl.Datetime | pl.String) or kind.is_numeric()
 
 
 def _is_unclear(at: datetime, zone_info: tzinfo) -> bool:
@@ -196,19 +236,31 @@ def _checked(source: Source, table: Table, columns: Rows) -> tuple[pl.DataFrame,
     checked = check(table, columns, next(iter(counts.values()), 0))
     if checked.problems:
         raise source.error(f"has {len(checked.problems)} bad {table.name}, the first: {checked.problems[0]}")
-    return pl.DataFrame(checked.rows).select(pl.col(list(columns))), checked.corrected
+    rows = pl.DataFrame(checked.rows).select(pl.col(list(columns)))
+    return _with_duration(rows) if "duration_ms" in table.names else rows, checked.corrected
 
 
-def _writer(importer: Importer, source: Source, *, tz: str | None) -> str:
+def _with_duration(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the time from start to end, where the importer speaks of no duration at all."""
+    if "duration_ms" in rows.columns or not {"started_at", "completed_at"} <= set(rows.columns):
+        return rows
+    duration = (pl.col("completed_at") - pl.col("started_at")).dt.total_microseconds() / 1000
+    return rows.with_columns(duration_ms=pl.when(duration >= 0).then(duration))
+
+
+def _writer(importer: Importer, source: Source, parsed: Parsed, *, tz: str | None) -> str:
     """Who writes these rows: follows from all that they follow from."""
-    said = json.dumps([importer.name, importer.version, dict(importer.options), tz], sort_keys=True)
+    about: list[object] = [importer.name, importer.version, dict(importer.options), tz]
+    if parsed.identity:
+        about.append(dict(parsed.identity))
+    said = json.dumps(about, sort_keys=True)
     digest = blake2b(said.encode(), digest_size=8)
     digest.update(b"\0")
     digest.update(source.content)
     return "i" + digest.hexdigest()[:11]
 
 
-def _write(batch: _Batch, store: TimeSeriesStore) -> int:
+def _write(batch: _Batch, store: TimeSeriesStore, *, dry_run: bool) -> int:
     """Write a file's rows, executions first; how many executions were there already.
 
     In this order, a crash between the two leaves executions that only a repetition of this very import completes; in
@@ -217,6 +269,8 @@ def _write(batch: _Batch, store: TimeSeriesStore) -> int:
     executions = batch.tables.get("executions", pl.DataFrame(schema={"execution_id": pl.String}))
     held = store.held_by_others(executions, writer=batch.writer) if executions.height else set()
     already_there = len(held)
+    if dry_run:
+        return already_there
     for name in sorted(batch.tables, key=lambda name: name != "executions"):
         rows = batch.tables[name]
         if held and "execution_id" in rows.columns:
@@ -248,8 +302,14 @@ def _zone_warnings(batches: Iterable[_Batch], *, name: str, asked: bool) -> Iter
 
 def _said_once(batches: Iterable[_Batch]) -> Iterator[str]:
     """Each warning once, with the number of files that it is about."""
+    batches = list(batches)
     said = Counter(text for batch in batches for text in dict.fromkeys(batch.warnings))
-    return (text if count == 1 else f"{text} (in {count:,} files)" for text, count in said.items())
+    for text, count in said.items():
+        if count > 1:
+            yield f"{text} (in {count:,} files)"
+        else:
+            names = [batch.path.name for batch in batches if text in batch.warnings]
+            yield text if len(batches) == 1 else f"{text} ({names[0]})"
 
 
 def _count(number: int, what: str) -> str:

@@ -20,7 +20,7 @@ from rpa_lab.storage.reading import Reading
 from rpa_lab.storage.remote import RemoteReading, bucket_of, local_path
 from rpa_lab.storage.writing import Writing, Written, count_steps, fit
 
-__all__ = ["PeriodLike", "TimeSeriesStore", "Written", "matches"]
+__all__ = ["PeriodLike", "TimeSeriesStore", "Written", "in_zone", "matches"]
 
 _AGGREGATIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "avg": pl.Expr.mean,
@@ -217,7 +217,7 @@ class TimeSeriesStore:
             raise InputError(f"writer is {quote(writer)}, expected 'i' and 11 hex digits")
         naive = [name for name, kind in frame.schema.items() if kind == pl.Datetime and kind.time_zone is None]  # type: ignore[attr-defined]
         if naive:
-            frame = frame.with_columns(_in_zone(pl.col(naive), self.tz))
+            frame = frame.with_columns(in_zone(pl.col(naive), self.tz))
         arrow = frame.to_arrow()
         checked = fit(schema, {name: arrow[name] for name in arrow.column_names}, count=frame.height)
         rows, there = self._writing.publish(schema, checked, writer=writer)
@@ -560,7 +560,7 @@ def _listed(names: Sequence[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _in_zone(naive: pl.Expr, tz: str) -> pl.Expr:
+def in_zone(naive: pl.Expr, tz: str) -> pl.Expr:
     """Naive times read in a zone as `as_utc` reads them: of a repeated hour the first, a skipped one goes on."""
     read = naive.dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null")
     day = pl.duration(days=1)
