@@ -11,6 +11,7 @@ import typer
 
 from rpa_lab import __version__
 from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, progress
+from rpa_lab.cli_simulate import command as simulate_command
 from rpa_lab.cli_store import commands
 from rpa_lab.errors import RpaLabError
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 imports = typer.Typer(help="Bring other people's records into a store.", no_args_is_help=True)
 app.add_typer(imports, name="import")
 app.add_typer(commands)
+app.add_typer(simulate_command)
 
 
 def main() -> None:

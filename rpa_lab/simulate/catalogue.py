@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from rpa_lab.errors import InputError, quote
 from rpa_lab.records import node_path
 from rpa_lab.simulate.calendar import AROUND_THE_CLOCK, NIGHTLY, OFFICE_HOURS, Rhythm
 from rpa_lab.simulate.process import Node, Process
 from rpa_lab.simulate.streams import stream
 
-__all__ = ["CATALOGUE", "processes"]
+__all__ = ["CATALOGUE", "average_runs", "processes"]
 
 _MEDIAN_SD = 0.15
 _WEIGHT_SD = 0.2
@@ -40,6 +41,39 @@ def processes(workflows: int, *, seed: int) -> tuple[Process, ...]:
     ['order_entry', 'invoice_processing']
     """
     return tuple(_as_run(number, seed) for number in range(workflows))
+
+
+def average_runs(executions_per_day: float, *, workflows: int, seed: int) -> float:
+    """What `runs_per_day` must be so that all workflows together have so many runs on the average day of a week.
+
+    Parameters
+    ----------
+    executions_per_day : float
+        Of all workflows.
+    workflows : int
+        How many.
+    seed : int
+        The fleet's seed.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        If there are no executions, or no workflows to share them.
+
+    Examples
+    --------
+    >>> round(average_runs(400, workflows=8, seed=0), 1)
+    42.7
+    """
+    if type(workflows) is not int or workflows < 1:
+        raise InputError(f"workflows is {quote(workflows)}, expected a whole number from 1 to 1000")
+    if not executions_per_day > 0:
+        raise InputError(f"executions_per_day is {quote(executions_per_day)}, expected a number greater than 0")
+    return executions_per_day / sum(process.weight for process in processes(workflows, seed=seed))
 
 
 def _as_run(number: int, seed: int) -> Process:

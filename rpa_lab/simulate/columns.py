@@ -12,7 +12,7 @@ from rpa_lab.schema import TABLES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpa_lab.simulate.runs import Bools, Ints
+    from rpa_lab.simulate.runs import Bools, Ints, Small
 
 __all__ = ["frame_of", "look_up", "only", "padded", "schema_of", "times"]
 
@@ -52,7 +52,7 @@ def frame_of(table: str, **columns: pl.Series) -> pl.DataFrame:
     )
 
 
-def look_up(values: Sequence[str], index: Ints) -> pl.Series:
+def look_up(values: Sequence[str], index: Small) -> pl.Series:
     """The strings at these places."""
     return pl.Series(values, dtype=pl.String).gather(index.astype(np.uint32, copy=False))
 

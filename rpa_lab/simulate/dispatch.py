@@ -35,7 +35,7 @@ def robots_needed(process: Process, *, runs_per_day: float) -> int:
     --------
     >>> from rpa_lab.simulate.catalogue import CATALOGUE
     >>> robots_needed(CATALOGUE[0], runs_per_day=50), robots_needed(CATALOGUE[0], runs_per_day=3000)
-    (2, 24)
+    (2, 22)
     """
     weekdays = process.rhythm.weekdays
     busiest_day = runs_per_day * process.weight * max(weekdays) / (sum(weekdays) / 7)
@@ -45,7 +45,9 @@ def robots_needed(process: Process, *, runs_per_day: float) -> int:
     return max(least, math.ceil(hours_of_work / _UTILISATION))
 
 
-def dispatch(queued_us: npt.NDArray[np.int64], length_us: npt.NDArray[np.int64], *, robots: int) -> npt.NDArray[np.int64]:
+def dispatch(
+    queued_us: npt.NDArray[np.int64], length_us: npt.NDArray[np.int64], *, robots: int
+) -> npt.NDArray[np.int64]:
     """When each run starts if robots take turns and each does one run at a time.
 
     Parameters

@@ -12,7 +12,7 @@ from rpa_lab.simulate.dispatch import dispatch
 from rpa_lab.simulate.messages import FAILURES, Failure, failure_line, failure_trace
 from rpa_lab.simulate.process import MEDIAN_LINES
 from rpa_lab.simulate.releases import version_of
-from rpa_lab.simulate.runs import NO_CONFIDENCE, NO_DURATION, Bools, Floats, Ints, Message, Runs, attempts_us
+from rpa_lab.simulate.runs import NO_CONFIDENCE, NO_DURATION, Bools, Floats, Ints, Message, Runs, Small, attempts_us
 from rpa_lab.simulate.streams import stream
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def draw_runs(plan: Plan, queued_us: Ints, *, world: World, day_sd: float, flaws
     lines = np.maximum(1, np.rint(MEDIAN_LINES * case**2)).astype(np.int64)
     counts, node = _paths(process, lines)
     run = np.repeat(number, counts)
-    factor = case * of_day * world.conditions.factor(host, queued_us)
+    factor: Floats = case * of_day * world.conditions.factor(host, queued_us)
     spread = np.asarray([action.spread for action in actions])[node]
     median_us = np.asarray([node.median_ms * 1000 for node in process.nodes])[node]
     own_us = np.exp(rng.normal(size=len(node)) * spread) * median_us * factor[run] * _tail(rng, len(node))
@@ -135,7 +135,7 @@ def draw_runs(plan: Plan, queued_us: Ints, *, world: World, day_sd: float, flaws
 
 
 def is_lucky(process: Process, number: Ints, place: int, *, share: float, seed: int) -> Bools:
-    """Which runs, by number, take an optional step if so large a share of them does: with a larger share, these and more.
+    """Which runs, by number, take an optional step if such a share of them does: of a larger share, these and more.
 
     Parameters
     ----------
@@ -159,28 +159,26 @@ def is_lucky(process: Process, number: Ints, place: int, *, share: float, seed: 
     return lucky
 
 
-def _paths(process: Process, lines: Ints) -> tuple[Ints, Ints]:
+def _paths(process: Process, lines: Ints) -> tuple[Ints, Small]:
     """How many visits the path of each run has, and the node of each visit."""
     n, k = len(lines), len(process.nodes)
     turns = np.ones((n, k), np.int64)
     block = np.zeros(k, np.int64)  # consecutive nodes of one loop share a number
     for place, node in enumerate(process.nodes):
-        before = process.nodes[place - 1] if place else None
-        joined = before is not None and node.lines_per_turn is not None and before.lines_per_turn == node.lines_per_turn
-        block[place] = block[place - 1] + (not joined) if place else 0
         if node.lines_per_turn is not None:
             turns[:, place] = -(-lines // node.lines_per_turn)
-    cell = np.repeat(np.arange(n * k), turns.reshape(-1))
-    run, place = np.divmod(cell, k) if k else (cell, cell)
-    if block[-1] < k - 1:
-        turn = np.arange(len(cell)) - np.repeat(np.cumsum(turns.reshape(-1)) - turns.reshape(-1), turns.reshape(-1))
-        place = place[np.lexsort((place, turn, block[place], run))]
-    return turns.sum(axis=1), place.astype(np.int16)
+        joined = place and node.lines_per_turn is not None
+        joined = joined and process.nodes[place - 1].lines_per_turn == node.lines_per_turn
+        block[place] = block[place - 1] + (not joined) if place else 0
+    each = turns.reshape(-1)
+    run, of_path = np.divmod(np.repeat(np.arange(n * k), each), k)
+    if block[-1] < k - 1:  # a loop of several nodes: a, b, a, b instead of a, a, b, b
+        turn = np.arange(len(run)) - np.repeat(np.cumsum(each) - each, each)
+        of_path = of_path[np.lexsort((of_path, turn, block[of_path], run))]
+    return turns.sum(axis=1), of_path.astype(np.int16)
 
 
-def _retries(
-    rng: np.random.Generator, process: Process, node: Ints, counts: Ints, risk_of_day: Floats
-) -> Ints:
+def _retries(rng: np.random.Generator, process: Process, node: Small, counts: Ints, risk_of_day: Floats) -> Small:
     """How often each visit was tried again: seldom, but for a stretch of visits in which a troubled run is unsteady."""
     n = len(counts)
     troubled = rng.random(n) < _TROUBLED_SHARE * risk_of_day
@@ -191,7 +189,8 @@ def _retries(
     rate = np.asarray([one.action.retry_rate for one in process.nodes])[node]
     rate = np.minimum(_MOST_LIKELY, rate * np.where(unsteady, _IN_TROUBLE, _OUT_OF_TROUBLE))
     again = rng.random(len(node))
-    return (again < rate).astype(np.int8) + (again < _THIRD_ATTEMPT * rate)
+    retries: Small = (again < rate).astype(np.int8) + (again < _THIRD_ATTEMPT * rate)
+    return retries
 
 
 def _tail(rng: np.random.Generator, count: int) -> Floats:
@@ -203,7 +202,7 @@ def _tail(rng: np.random.Generator, count: int) -> Floats:
     return factors
 
 
-def _failures(process: Process, place: Ints, chance: Floats) -> tuple[tuple[Message, ...], Ints, Floats, Bools]:
+def _failures(process: Process, place: Small, chance: Floats) -> tuple[tuple[Message, ...], Ints, Floats, Bools]:
     """What each failed run says, how long it waited in vain in each attempt (µs), and whether it tried again."""
     messages: list[Message] = []
     failure = np.full(len(place), -1, np.int64)
@@ -224,7 +223,7 @@ def _failures(process: Process, place: Ints, chance: Floats) -> tuple[tuple[Mess
     return tuple(messages), failure, wait_us, retried
 
 
-def _missing(name: str, count: int, *, seed: int, flaws: Flaws | None) -> Ints:
+def _missing(name: str, count: int, *, seed: int, flaws: Flaws | None) -> Small:
     """What the record of each visit is to lack, as bits."""
     missing = np.zeros(count, np.int8)
     if flaws is not None:

@@ -1,8 +1,8 @@
 """What is wrong with the records, not with the robots: runs that never end, clocks that are off, data that is missing.
 
-``Flaws(running=True, abandoned=0.001)`` leaves the runs that are at work when the fleet's time ends as ``running`` rows,
-and of every thousand runs one is killed midway: its row says ``running`` for ever, its steps stop. Runs that flaws leave
-alone are recorded as without them.
+``Flaws(running=True, abandoned=0.001)`` leaves the runs that are at work when the fleet's time ends as ``running``
+rows, and of every thousand runs one is killed midway: its row says ``running`` for ever, its steps stop. Runs that
+flaws leave alone are recorded as without them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rpa_lab.simulate.runs import Bools, Ints, Runs
 
-__all__ = ["Flaws", "cut", "is_killed", "is_lost", "skew_us"]
+__all__ = ["Flaws", "cut", "everyday_flaws", "is_killed", "is_lost", "skew_us"]
 
 _MINUTE_US = 60_000_000
 
@@ -77,6 +77,28 @@ class Flaws:
                 raise unknown_name("clock_skew_sec: the fleet has no host", host, hosts)
             if not (math.isfinite(seconds) and abs(seconds) < 86_400):
                 raise InputError(f"clock_skew_sec of {host} is {quote(seconds)}, expected seconds, less than a day")
+
+
+def everyday_flaws(hosts: int) -> Flaws:
+    """Flaws as one meets them: a few of each kind, and the clock of the last host 2.5 seconds ahead.
+
+    Parameters
+    ----------
+    hosts : int
+        How many hosts the fleet has.
+
+    Returns
+    -------
+    Flaws
+    """
+    return Flaws(
+        running=True,
+        abandoned=0.0005,
+        clock_skew_sec={f"vm-rpa-{hosts:02d}": 2.5},
+        lost_minutes=0.0005,
+        null_durations=0.0005,
+        null_confidence=0.01,
+    )
 
 
 def skew_us(flaws: Flaws, hosts: Sequence[str]) -> Ints:

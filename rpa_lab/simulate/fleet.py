@@ -50,6 +50,8 @@ class Fleet:
         Its seed.
     start, end : datetime
         The time in which runs were queued; those that would have been done by the end without faults are there.
+    tz : str
+        The zone whose clock its work follows.
     writer : str
         Says to a store who wrote it.
     """
@@ -66,7 +68,7 @@ class Fleet:
         writer: str,
     ) -> None:
         self.faults, self.truth, self.flaws = faults, truth, flaws
-        self.seed, self.start, self.writer = world.seed, world.start, writer
+        self.seed, self.start, self.tz, self.writer = world.seed, world.start, world.here.tz, writer
         self.end = world.start + timedelta(days=world.days)
         self._runs, self._world, self._resources = tuple(runs), world, resources
 
@@ -120,9 +122,11 @@ class Fleet:
 
     @cached_property
     def collector_health(self) -> pl.DataFrame:
-        """What the collector of the runs that are still at work said: that it lives, every five minutes until the end."""
+        """What the collector of the runs still at work said: that it lives, every five minutes until the end."""
         end_us = self._world.end_us
-        at_work = [runs.started_us[(runs.cut_us >= 0) & (runs.started_us + runs.cut_us == end_us)] for runs in self._runs]
+        at_work = [
+            runs.started_us[(runs.cut_us >= 0) & (runs.started_us + runs.cut_us == end_us)] for runs in self._runs
+        ]
         since = min((int(starts.min()) for starts in at_work if len(starts)), default=end_us)
         at_us = np.arange(end_us, since, -_ALIVE_EVERY_US)[::-1]
         required = [column.name for column in TABLES["collector_health"].columns if not column.nullable]

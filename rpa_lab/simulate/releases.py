@@ -1,7 +1,7 @@
-"""Versions: a workflow is released anew now and then, first on one host, then everywhere. By itself that changes nothing.
+"""Versions: a workflow is released anew now and then, first on one host, then everywhere. That alone changes nothing.
 
-``order_entry 4.2.1`` may run on ``vm-rpa-03`` alone from Tuesday and on all hosts from Friday; the rows of the `changes`
-table say both. Whoever finds a release guilty of a change that came by chance is wrong.
+``order_entry 4.2.1`` may run on ``vm-rpa-03`` alone from Tuesday and on all hosts from Friday; the `changes` table says
+both. Whoever finds a release guilty of a change that came by chance is wrong.
 """
 
 from __future__ import annotations

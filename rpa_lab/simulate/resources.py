@@ -1,11 +1,11 @@
 """What robots use while they run: samples of CPU and memory, as a resource collector takes them.
 
-A run is sampled at its start, at its end, and in between every second at first, later each time a tenth of its age has
-passed, at most every minute: 7 samples for 5 seconds, 22 for 36. Within a run CPU and memory are autoregressive. A robot
-is restarted once a day; memory that leaks is lost until then.
+A run is sampled at its start, at its end, and in between every second at first, later each time a tenth of its age
+has passed, at most every minute: 6 samples for 5 seconds, 25 for 36. Within a run CPU and memory are autoregressive. A
+robot is restarted once a day; memory that leaks is lost until then.
 
-Each figure depends on the seed, the run's number and the sample's place alone, so that a run has the same ones whichever
-others are made into rows along with it.
+Each figure depends on the seed, the run's number and the sample's place alone, so that a run has the same ones
+whichever others are made into rows along with it.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rpa_lab.simulate.flaws import Flaws
     from rpa_lab.simulate.process import Node
-    from rpa_lab.simulate.runs import Bools, Floats, Ints, Runs
+    from rpa_lab.simulate.runs import Bools, Floats, Ints, Runs, Small
     from rpa_lab.simulate.world import World
 
 __all__ = ["Rows", "ids_of", "rows_of"]
@@ -151,7 +151,7 @@ def _executions(runs: Runs, started_us: Ints, *, world: World) -> pl.DataFrame:
 
 
 def _recoveries(
-    runs: Runs, steps: pl.DataFrame, rows: Ints, place: Ints, heal: Floats, duration_us: Ints
+    runs: Runs, steps: pl.DataFrame, rows: Ints, place: Small, heal: Floats, duration_us: Ints
 ) -> pl.DataFrame:
     """One row per attempt of a bot to heal a step between two attempts at it."""
     healed = steps.select(pl.all().gather(rows))

@@ -1,15 +1,15 @@
 """The runs of one workflow as arrays: what each did and would have done, before it becomes rows.
 
-Every run has a *path*: all visits of steps that it could make, optional ones and each turn of a loop too. The paths of
-all runs lie in one flat array after another, those of run i from `first[i]` to `first[i + 1]`. `taken` says which visits
-the run makes, and `stop` after how many of its path it ended. So a fault changes the entries that it says and leaves
-all else as it was drawn.
+Every run has a *path*: all visits of steps that it could make, optional ones and each turn of a loop too. The paths
+of all runs lie in flat arrays, one after another, that of run i from `first[i]` on, `counts[i]` visits long. `taken`
+says which visits the run makes, and `stop` after how many of its path it ended. So a fault changes the entries that it
+says and leaves all else as it was drawn.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,24 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from rpa_lab.simulate.process import Process
 
-__all__ = ["NO_CONFIDENCE", "NO_DURATION", "Bools", "Floats", "Ints", "Leak", "Message", "Runs", "attempts_us"]
+__all__ = [
+    "NO_CONFIDENCE",
+    "NO_DURATION",
+    "Bools",
+    "Floats",
+    "Ints",
+    "Leak",
+    "Message",
+    "Runs",
+    "Short",
+    "Small",
+    "attempts_us",
+]
 
-Floats: TypeAlias = npt.NDArray[np.floating]
-Ints: TypeAlias = npt.NDArray[np.integer]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Small: TypeAlias = npt.NDArray[np.integer]
+Short: TypeAlias = npt.NDArray[np.float32]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 NO_DURATION, NO_CONFIDENCE = 1, 2
@@ -76,27 +90,24 @@ class Runs:
     tail_us: Ints
     cut_us: Ints
     counts: Ints
-    node: Ints
+    node: Small
     taken: Bools
     gap_us: Ints
     duration_us: Ints
-    retries: Ints
-    doubt: Floats
-    heal: Floats
-    missing: Ints
+    retries: Small
+    doubt: Short
+    heal: Short
+    missing: Small
 
     @property
     def first(self) -> Ints:
         """Where each run's path begins in the flat arrays."""
-        return np.cumsum(self.counts) - self.counts
+        first: Ints = np.cumsum(self.counts) - self.counts
+        return first
 
     def run(self) -> Ints:
         """Whose path each visit belongs to, an index."""
         return np.repeat(np.arange(len(self.number)), self.counts)
-
-    def spread(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Values by run, as values by visit."""
-        return np.repeat(values, self.counts)
 
     def position(self) -> Ints:
         """The place of each visit in its run's path, from 0."""
@@ -104,11 +115,14 @@ class Runs:
 
     def made(self) -> Bools:
         """Which visits were made: taken, and before the run ended."""
-        return self.taken & (self.position() < np.repeat(self.stop, self.counts))
+        made: Bools = self.taken & (self.position() < np.repeat(self.stop, self.counts))
+        return made
 
     def failing(self) -> Bools:
         """The visits at which their runs failed: the last ones of failed runs."""
-        return (self.position() == np.repeat(self.stop - 1, self.counts)) & np.repeat(self.failure >= 0, self.counts)
+        failed = np.repeat(self.failure >= 0, self.counts)
+        failing: Bools = failed & (self.position() == np.repeat(self.stop - 1, self.counts))
+        return failing
 
     def ends_us(self) -> Ints:
         """When each visit that was made ended, since its run's start; for others, when the one before it did."""
@@ -124,7 +138,8 @@ class Runs:
 
     def own_us(self) -> Floats:
         """How long one attempt at each visit took."""
-        return (self.duration_us - _BACKOFF_US * self.retries) / (1 + self.retries)
+        own: Floats = (self.duration_us - _BACKOFF_US * self.retries) / (1 + self.retries)
+        return own
 
     def first_visits(self, which: Bools) -> Ints:
         """Of some visits the first one of each run: indices into the flat arrays, in the order of runs."""
@@ -138,7 +153,7 @@ class Runs:
         ends = np.cumsum(counts)
         visits = np.arange(int(counts.sum())) + np.repeat(self.first[runs] - (ends - counts), counts)
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        picked = {
+        picked: dict[str, Any] = {
             name: array[visits if name in _BY_VISIT else runs]
             for name, array in arrays.items()
             if isinstance(array, np.ndarray)
@@ -156,13 +171,14 @@ class Runs:
         """
         values = {"missing": np.zeros(len(at), np.int8), **values}
         added = np.bincount(np.searchsorted(self.first, at - 1, side="right") - 1, minlength=len(self.number))
-        arrays = {name: np.insert(getattr(self, name), at, values[name]) for name in _BY_VISIT}
+        arrays: dict[str, Any] = {name: np.insert(getattr(self, name), at, values[name]) for name in _BY_VISIT}
         return replace(self, counts=self.counts + added, **arrays)
 
 
 _BY_VISIT = ("node", "taken", "gap_us", "duration_us", "retries", "doubt", "heal", "missing")
 
 
-def attempts_us(own_us: Floats, retries: Ints) -> Floats:
+def attempts_us(own_us: Floats, retries: Small) -> Floats:
     """How long a visit takes with so many retries: each a further attempt, after a pause of 1.5 seconds."""
-    return own_us * (1 + retries) + _BACKOFF_US * retries
+    spent: Floats = own_us * (1 + retries) + _BACKOFF_US * retries
+    return spent

@@ -82,8 +82,8 @@ def fleet(
         Executions of the average workflow on an average day; they range from a third of that to more than twice.
     faults : sequence of faults, str or mapping, optional
         What to plant: those of `rpa_lab.simulate.faults`, or names such as ``"drift"`` or
-        ``"drift,workflow_id=payroll,per_day=0.1"``, of which the seed chooses what isn't said; ``["all"]`` is one of each
-        kind. Default: a slow step and a failure burst. ``()`` plants none.
+        ``"drift,workflow_id=payroll,per_day=0.1"``, of which the seed chooses what isn't said; ``["all"]`` is one of
+        each kind. Default: a slow step and a failure burst. ``()`` plants none.
     closed : collection of date, optional
         Holidays. Default: those of TARGET, the euro's payment system.
     hosts : int
@@ -119,7 +119,7 @@ def fleet(
     >>> from datetime import date
     >>> simulated = fleet(days=7, workflows=3, seed=1, end=date(2026, 11, 2))
     >>> simulated
-    Fleet(3 workflows, 2,216 executions, 20,337 steps, 2 faults, 2026-10-26 to 2026-11-02)
+    Fleet(3 workflows, 2,234 executions, 22,922 steps, 2 faults, 2026-10-26 to 2026-11-02)
     >>> simulated.truth["kind"].to_list()
     ['slow_step', 'failure_burst']
     """
@@ -131,8 +131,8 @@ def fleet(
     until = _instant(end, tz=tz)
     start = until - timedelta(days=days)
     free = frozenset(closed) if closed is not None else _holidays(start, until)
-    options = (VERSION, days, seed, until, float(runs_per_day), tuple(sorted(free)), hosts, float(day_sd), float(load_sd))
-    options = (*options, tz, float(releases_per_month))
+    sizes = (days, seed, until, float(runs_per_day), hosts, float(day_sd), float(load_sd), float(releases_per_month))
+    options: tuple[object, ...] = (VERSION, *sizes, tuple(sorted(free)), tz)
     machines = tuple(f"vm-rpa-{number + 1:02d}" for number in range(hosts))
     flaws.check(machines)
     here = local_time(tz, start, until)

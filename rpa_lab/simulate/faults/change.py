@@ -1,4 +1,4 @@
-"""What somebody changed, and wrote down: a fix that made a step faster, and one that did nothing though it seemed to."""
+"""What somebody changed, and wrote down: a fix that made a step faster, and one that only seemed to."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Fix(InNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullFix(InWorkflow):
-    """Something is written down as a fix and changes nothing, right after the slowest of days: things get better anyway.
+    """Something is written down as a fix and changes nothing; right after the slowest day things get better anyway.
 
     Without `onset_day` it comes at the end of the local day on which the workflow's runs took longest on average, among
     the days from a quarter to four fifths of the fleet's time.
@@ -103,7 +103,8 @@ class NullFix(InWorkflow):
 
     def changes(self, world: World) -> Iterator[dict[str, object]]:
         """The fix, at its onset."""
-        yield _fix(self, world, onset_day=self.onset_day or 0.0, text=f"{self.workflow_id}: cleaned up, should be faster")
+        text = f"{self.workflow_id}: cleaned up, should be faster"
+        yield _fix(self, world, onset_day=self.onset_day or 0.0, text=text)
 
 
 def _fix(fault: Fix | NullFix, world: World, *, onset_day: float, text: str) -> dict[str, object]:

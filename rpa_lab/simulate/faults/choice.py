@@ -52,6 +52,13 @@ KINDS: dict[str, type[Any]] = {
 """Every kind of fault, by name."""
 
 _OUTSIDE = ("screen", "service", "program")
+_SIZES = {
+    "slow_step": {"factor": 1.8},
+    "longer_waits": {"extra_ms": 6000.0},
+    "more_retries": {"share": 0.35},
+    "drift": {"per_day": 0.04},
+    "fix": {"percent": 30.0},
+}
 
 
 def as_faults(wanted: Sequence[Fault | str | Mapping[str, object]], world: World) -> tuple[Fault, ...]:
@@ -60,8 +67,8 @@ def as_faults(wanted: Sequence[Fault | str | Mapping[str, object]], world: World
     Parameters
     ----------
     wanted : sequence of faults, str or mapping
-        A text is a kind, or a kind and fields: ``"slow_step,workflow_id=payroll,factor=3"``. ``"all"`` means one of each
-        kind. A mapping has the field `kind` and others.
+        A text is a kind, or a kind and fields: ``"slow_step,workflow_id=payroll,factor=3"``; ``"all"`` means one of
+        each kind. A mapping has the field `kind` and others.
     world : World
         The fleet's.
 
@@ -200,7 +207,7 @@ def _workflow(
     """The workflow that is said, else a busy one that fits and has no fault yet."""
     if "workflow_id" in given:
         return world.plan(str(given["workflow_id"])).process
-    asked = [str(given[name]) for name in ("node_id", "after") if name in given and (kind, name) != ("new_step", "node_id")]
+    asked = [str(given[name]) for name in ("after" if kind == "new_step" else "node_id",) if name in given]
     processes = sorted((plan.process for plan in world.plans.values()), key=lambda process: -process.weight)
     fitting = [
         process
@@ -248,12 +255,6 @@ def _suggested(
     onset: dict[str, Any] = {"onset_day": float(int(0.6 * world.days))}
     here: dict[str, Any] = {"node_id": node.node_id, **onset}
     match kind:
-        case "slow_step":
-            return {**here, "factor": 1.8}
-        case "longer_waits":
-            return {**here, "extra_ms": 6000.0}
-        case "more_retries":
-            return {**here, "share": 0.35}
         case "new_step":
             return {**onset, "node_id": "screen against watch list", "after": node.node_id, "median_ms": 4000.0}
         case "mix_shift":
@@ -261,17 +262,15 @@ def _suggested(
         case "failure_burst":
             said = f"ConnectionError: {node.application} answered 503 Service Unavailable (maintenance)"
             return {**here, **_busy_hours(world, process, rng), "share": 0.8, "message": said}
-        case "drift":
-            return {**here, "per_day": 0.04}
-        case "memory_leak":
-            return {**onset, "mb_per_hour": 45.0, "slowdown_per_gb": 0.2}
         case "bad_selector":
             return {**here, "share": 0.3, "ramp_days": round(min(3.0, world.days / 5), 3)}
         case "stopped_workflow":
             window = _busy_hours(world, process, rng)
             return {"onset_day": window["onset_day"], "until_day": window["onset_day"] + 1}
+        case "memory_leak":
+            return {**onset, "mb_per_hour": 45.0, "slowdown_per_gb": 0.2}
         case _:
-            return {**here, "percent": 30.0}
+            return {**here, **_SIZES[kind]}
 
 
 def _outage(world: World, rng: np.random.Generator, application: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Faults that make a step, or what is waited for before it, take longer: from one day to the next, or little by little."""
+"""Faults that make a step, or the wait before it, take longer: from one day to the next, or little by little."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class FailureBurst(InNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """An application answers nobody: runs fail at their first step that uses it, in all workflows that do, or in some."""
+    """An application answers nobody: runs fail at their first step that uses it, in all workflows or in some."""
 
     kind: ClassVar[str] = "outage"
     unit: ClassVar[str] = "of the runs that reach the application"
@@ -141,7 +141,7 @@ class BadSelector(InNode):
     """
 
     kind: ClassVar[str] = "bad_selector"
-    unit: ClassVar[str] = "of the visits, in the end"
+    unit: ClassVar[str] = "of the visits in the end"
 
     share: float
     ramp_days: float = 0.0

@@ -1,9 +1,9 @@
 """What a fault is: it strikes the runs within its window and scope, and leaves all else as it was.
 
-`onset_day` and `until_day` count days of 24 hours from the fleet's start (20.5 is noon of the twenty-first; None: to the
-end); what counts is when a run starts. With `host`, `robot` or `version` only runs on that host, by that robot or of
-that version are struck. No run starts later because of a fault, as if another robot had stepped in, unless that is what
-the fault is about.
+`onset_day` and `until_day` count days of 24 hours from the fleet's start (20.5 is noon of the twenty-first; None: to
+the end); what counts is when a run starts. With `host`, `robot` or `version` only runs on that host, by that robot or
+of that version are struck. No run starts later because of a fault, as if another robot had stepped in, unless that is
+what the fault is about.
 """
 
 from __future__ import annotations
@@ -164,7 +164,8 @@ class InNode(InWorkflow):
     def visits(self, runs: Runs, world: World) -> Bools:
         """The visits of its step in the runs that are struck, made or not."""
         of_node = runs.node == runs.process.place(self.node_id)
-        return np.repeat(self.struck(runs, world), runs.counts) & of_node
+        visits: Bools = np.repeat(self.struck(runs, world), runs.counts) & of_node
+        return visits
 
 
 def in_window(runs: Runs, onset_day: float, until_day: float | None, *, world: World) -> Bools:

@@ -64,7 +64,7 @@ class MixShift(InNode):
     """
 
     kind: ClassVar[str] = "mix_shift"
-    unit: ClassVar[str] = "of the runs take the step"
+    unit: ClassVar[str] = "of the runs take it"
 
     share: float
 
@@ -98,7 +98,7 @@ class NewStep(InNode):
     """Each run takes one more step, called `node_id`, right after its last visit of another; `median_ms` as a rule."""
 
     kind: ClassVar[str] = "new_step"
-    unit: ClassVar[str] = "ms, the new step's median"
+    unit: ClassVar[str] = "ms as a rule"
 
     after: str
     median_ms: float

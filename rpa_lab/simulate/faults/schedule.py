@@ -1,4 +1,4 @@
-"""Faults of the schedule and of the machines: work that isn't started, work that gets in each other's way, and leaks."""
+"""Faults of schedule and machines: work that isn't started, workflows that wait for each other, and leaks."""
 
 from __future__ import annotations
 
