@@ -16,7 +16,7 @@ from rpa_lab.cli_options import Json, progress
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rpa_lab.simulate.fleet import Fleet
+    from rpa_lab.simulate.simulated import Fleet
     from rpa_lab.storage.store import Written
 
 __all__ = ["command"]
@@ -194,8 +194,9 @@ def _sentences(rows: list[dict[str, Any]]) -> list[str]:
         return f", {what} {'-' if ms < 0 else '+'}{duration_text(abs(ms))}" if ms else ""
 
     first = rows[0]
-    window = f"from {first['onset']:%d %b %H:%M}" + (f" to {first['until']:%d %b %H:%M}" if first["until"] else " on")
-    size = f"{first['size']:.0%}" if first["unit"].startswith("of ") else f"{first['size']:g}"
+    until = f"to {first['until']:%d %b %H:%M}" if first["until"] else "on"
+    window = f"from {first['onset']:%d %b %H:%M} {until}"
+    size = f"{100 * first['size']:g} %" if first["unit"].startswith("of ") else f"{first['size']:g}"
     lines = [f"  {first['kind'].replace('_', ' ')}: {size} {first['unit']}; {window}; {first['scope']}"]
     for row in rows:
         where = f"{row['workflow_id']}, {row['node_id']}" if row["node_id"] else row["workflow_id"]

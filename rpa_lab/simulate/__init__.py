@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rpa_lab.simulate.faults.path import MixShift, MoreRetries, NewStep
     from rpa_lab.simulate.faults.schedule import MemoryLeak, ScheduleCollision, StoppedWorkflow
     from rpa_lab.simulate.flaws import Flaws
-    from rpa_lab.simulate.fleet import Fleet
+    from rpa_lab.simulate.simulated import Fleet
     from rpa_lab.simulate.simulation import fleet
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # unguarded, mypy would accept any misspelt name
-    _HOME = {"Flaws": "flaws", "Fleet": "fleet", "fleet": "simulation"}
+    _HOME = {"Flaws": "flaws", "Fleet": "simulated", "fleet": "simulation"}
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
