@@ -33,8 +33,8 @@ def main() -> None:
     simulated = figures_of_fleet(fleet(DAYS, WORKFLOWS, 1, end=date(2026, 11, 2), faults=()))
     columns = ["figure", *logs, "simulated"]
     rows = [columns, ["---"] * len(columns)]
-    for name in ("cases", "visits", *Figures.names()):
-        rows.append([name, *(_cell(getattr(found, name)) for found in (*logs.values(), simulated))])
+    found = (*logs.values(), simulated)
+    rows += [[name, *(_cell(getattr(one, name)) for one in found)] for name in ("cases", "visits", *Figures.names())]
     sys.stdout.writelines(f"| {' | '.join(row)} |\n" for row in rows)
 
 
@@ -50,8 +50,8 @@ def logs_of(data: Path) -> Iterator[tuple[str, Figures]]:
     ends = _read(events / "receipt.csv").with_columns(pl.col(time).alias(start))
     yield "permit receipt", figures_of(_log(ends, xes), tz="Europe/Amsterdam")
     steps = _read(data / "ci_steps" / "github_actions_steps.csv").filter(pl.col("conclusion") == "success")
-    steps = steps.with_columns(case=pl.concat_str("run_id", "job_name", separator=" "))
-    ci = {"case": "case", "step_name": "activity", "started": "start", "ended": "end"}
+    steps = steps.with_columns(case=pl.concat_str("run_id", "job_name", separator=" "), occasion="run_id")
+    ci = {"case": "case", "step_name": "activity", "started": "start", "ended": "end", "occasion": "occasion"}
     yield "CI jobs", figures_of(_log(steps, ci))
     yield "robot tests", figures_of(_robot_log(data / "robotframework"))
 

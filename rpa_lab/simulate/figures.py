@@ -6,17 +6,14 @@ A log is one process: its cases (runs) and the visits of its activities (steps),
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from scipy.stats import chi2
 
 __all__ = ["Figures", "figures_of"]
 
-_LEAST_VISITS = 30
+_LEAST_VISITS = 15
 _LEAST_A_DAY = 8
 _LEAST_DAYS = 4
 _SOMETIMES = (0.05, 0.95)
@@ -32,7 +29,7 @@ class Figures:
     cases, visits : int
         How many.
     spread : float
-        Standard deviation of a duration's logarithm: the median of the activities with 30 visits and more that vary.
+        Standard deviation of a duration's logarithm: the median of the activities with 15 visits and more that vary.
     optional : float
         Fraction 0-1 of the activities that some cases take and some don't (5 to 95 %).
     repeated : float
@@ -47,8 +44,9 @@ class Figures:
         Fraction 0-1 of the cases that begin in the busiest eight hours of the day, by the clock of the zone.
     volume_sd : float
         Standard deviation of a working day's number of cases relative to its mean, beyond what chance makes it.
-    day_sd : float
-        Standard deviation of the day effect on a duration's logarithm, beyond what chance makes it.
+    day_sd, day_sd_most : float
+        Standard deviation of the day effect on a duration's logarithm, beyond what chance makes it; and how large it may
+        be (the upper end of a 95 % interval). Of the occasion where the log has such a column.
     neighbours : float
         Correlation of a visit's logarithmic duration, less its activity's mean, with that of the visit before it.
     """
@@ -64,6 +62,7 @@ class Figures:
     eight_hours: float
     volume_sd: float | None
     day_sd: float | None
+    day_sd_most: float | None
     neighbours: float | None
 
     @staticmethod
@@ -78,7 +77,7 @@ def figures_of(log: pl.DataFrame, *, tz: str = "UTC") -> Figures:
     Parameters
     ----------
     log : DataFrame
-        One row a visit: case, activity, start, end (aware times).
+        One row a visit: case, activity, start, end (aware times), and perhaps occasion: what cases were begun together.
     tz : str
         The zone in which its people work.
 
@@ -104,6 +103,7 @@ def figures_of(log: pl.DataFrame, *, tz: str = "UTC") -> Figures:
     timed = timed.with_columns(log=pl.col("us").log()).with_columns(
         rest=pl.col("log") - pl.col("log").mean().over("activity")
     )
+    day_sd, day_sd_most = _day_sd(timed)
     busy_us, all_us = int(cases["busy_us"].sum()), int(cases["us"].sum())
     hours = np.bincount(cases["start"].dt.hour().to_numpy(), minlength=24) / cases.height
     return Figures(
@@ -117,7 +117,8 @@ def figures_of(log: pl.DataFrame, *, tz: str = "UTC") -> Figures:
         weekend=float((cases["start"].dt.weekday() > 5).mean() or 0),  # type: ignore[arg-type]
         eight_hours=float(np.convolve(np.tile(hours, 2), np.ones(_HOURS), "valid").max()),
         volume_sd=_volume_sd(cases),
-        day_sd=_day_sd(timed),
+        day_sd=day_sd,
+        day_sd_most=day_sd_most,
         neighbours=_neighbours(timed),
     )
 
@@ -148,16 +149,17 @@ def _volume_sd(cases: pl.DataFrame) -> float | None:
     return float(np.sqrt(max(0.0, counts.var(ddof=1) - counts.mean())) / counts.mean())
 
 
-def _day_sd(timed: pl.DataFrame) -> float | None:
-    """By analysis of variance: that between days less what the visits within one explain."""
-    days = timed.group_by(pl.col("start").dt.date()).agg(
-        mean=pl.col("rest").mean(), noise=pl.col("rest").var() / pl.len(), n=pl.len()
-    )
+def _day_sd(timed: pl.DataFrame) -> tuple[float | None, float | None]:
+    """By analysis of variance: that between days less what the cases within one explain."""
+    occasion = pl.col("occasion") if "occasion" in timed.columns else pl.col("start").dt.date()
+    cases = timed.group_by("case").agg(pl.col("rest").mean(), day=occasion.first())
+    days = cases.group_by("day").agg(mean=pl.col("rest").mean(), noise=pl.col("rest").var() / pl.len(), n=pl.len())
     days = days.filter(pl.col("n") >= _LEAST_A_DAY)
     if days.height < _LEAST_DAYS:
-        return None
-    means: npt.NDArray[np.float64] = days["mean"].to_numpy()
-    return float(np.sqrt(max(0.0, means.var(ddof=1) - days["noise"].to_numpy().mean())))
+        return None, None
+    between, noise = days["mean"].to_numpy().var(ddof=1), days["noise"].to_numpy().mean()
+    most = between * (days.height - 1) / chi2.ppf(0.025, days.height - 1)
+    return tuple(float(np.sqrt(max(0.0, variance - noise))) for variance in (between, most))  # type: ignore[return-value]
 
 
 def _neighbours(timed: pl.DataFrame) -> float | None:

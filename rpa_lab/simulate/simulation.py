@@ -23,9 +23,9 @@ from rpa_lab.simulate.draw import draw_runs
 from rpa_lab.simulate.faults.choice import as_faults, default_faults
 from rpa_lab.simulate.faults.truth import plant_all
 from rpa_lab.simulate.flaws import Flaws, cut
-from rpa_lab.simulate.simulated import Fleet
 from rpa_lab.simulate.local_time import local_time
 from rpa_lab.simulate.releases import releases
+from rpa_lab.simulate.simulated import Fleet
 from rpa_lab.simulate.streams import digest, stream
 from rpa_lab.simulate.world import Plan, World
 
