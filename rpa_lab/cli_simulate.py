@@ -178,9 +178,7 @@ def _say(made: Fleet, written: Mapping[str, Written], *, root: Path, seconds: fl
     if made.truth.is_empty():
         print("No fault was planted.")
         return
-    print(
-        f"\nWhat is true (times in {made.tz}; how much longer those runs are on average that complete with it and without):"
-    )
+    print(f"\nWhat is true (times in {made.tz}; +: longer, on average, of the runs that complete with it and without):")
     for _, rows in made.truth.group_by("fault", maintain_order=True):
         for line in _sentences(rows.with_columns(pl.col("onset", "until").dt.convert_time_zone(made.tz)).to_dicts()):
             print(line)

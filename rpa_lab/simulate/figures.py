@@ -45,8 +45,8 @@ class Figures:
     volume_sd : float
         Standard deviation of a working day's number of cases relative to its mean, beyond what chance makes it.
     day_sd, day_sd_most : float
-        Standard deviation of the day effect on a duration's logarithm, beyond what chance makes it; and how large it may
-        be (the upper end of a 95 % interval). Of the occasion where the log has such a column.
+        Standard deviation of the day effect on a duration's logarithm, beyond what chance makes it; and how large it
+        may be (the upper end of a 95 % interval). Of the occasion where the log has such a column.
     neighbours : float
         Correlation of a visit's logarithmic duration, less its activity's mean, with that of the visit before it.
     """
