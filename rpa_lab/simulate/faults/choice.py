@@ -120,7 +120,11 @@ def read_faults(path: Path) -> list[Mapping[str, object]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as mistake:
         raise InputError(f"{path} is no TOML file: {mistake}") from mistake
     entries = content.get("fault")
-    if set(content) != {"fault"} or not isinstance(entries, list) or not all("kind" in one for one in entries):
+    if (
+        set(content) != {"fault"}
+        or not isinstance(entries, list)
+        or not all(isinstance(one, dict) and "kind" in one for one in entries)
+    ):
         raise InputError(f"{path} has {quote(sorted(content))}, expected tables [[fault]], each with its kind")
     return entries
 
@@ -187,7 +191,10 @@ def _chosen(kind: str, said: Mapping[str, object], *, world: World, others: Sequ
 def _value(kind: str, name: str, type_of: str, value: object) -> object:
     """A value that was written down, in the type of its field."""
     if type_of.startswith("tuple"):
-        return tuple(part.strip() for part in value.split("+")) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
+        parts = value.split("+") if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+            raise InputError(f"{kind}: {name} is {quote(value)}, expected a list of texts, or one joined by '+'")
+        return tuple(part.strip() for part in parts)
     expected = "a whole number" if type_of == "int" else "a number" if type_of.startswith("float") else "a text"
     try:
         if type_of == "int":

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from scipy.special import ndtri
 
-from rpa_lab.errors import InputError, quote
-from rpa_lab.records import node_path
+from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.records import split_node_path
 from rpa_lab.simulate.draw import is_lucky
 from rpa_lab.simulate.faults.fault import InNode, InWorkflow, check_number, luck
 from rpa_lab.simulate.process import ACTIONS, Node
@@ -116,11 +116,11 @@ class NewStep(InNode):
         process = world.plan(self.workflow_id).process
         if self.node_id in [node.node_id for node in process.nodes]:
             raise InputError(f"node_id is {quote(self.node_id)}, which {self.workflow_id} has; expected a new name")
-        if not self.node_id or self.node_id != node_path(*self.node_id.split(" > ")):
+        if not all(name.strip() for name in split_node_path(self.node_id)):
             raise InputError(f"node_id is {quote(self.node_id)}, expected names joined by ' > '")
         process.place(self.after)
         if self.action_type not in ACTIONS:
-            raise InputError(f"action_type is {quote(self.action_type)}, expected one of {', '.join(ACTIONS)}")
+            raise unknown_name("there is no action_type", self.action_type, ACTIONS)
         InWorkflow.check(self, world)
         check_number("median_ms", self.median_ms, above=0, below=86_400_000)
 
