@@ -253,7 +253,7 @@ def test_step_times_have_a_heavy_tail() -> None:
 
 
 def test_a_test_on_runs_rejects_far_too_often_where_nothing_changed_and_one_on_days_does_not() -> None:
-    """Week against week: who takes runs for independent finds changes everywhere; with days as the unit few are left."""
+    """Week against week: who takes runs for independent finds changes everywhere; with days as the unit, few."""
     on_runs, on_days = [], []
     for seed in range(14):
         calm = fleet(days=14, seed=seed, end=date(2026, 11, 16), faults=())
@@ -262,14 +262,16 @@ def test_a_test_on_runs_rejects_far_too_often_where_nothing_changed_and_one_on_d
         )
         for _, group in runs.group_by("workflow_id", maintain_order=True):
             weeks = [group.filter(pl.col("second") == second) for second in (False, True)]
-            on_runs.append(mannwhitneyu(*(week["slow"].to_numpy() for week in weeks)).pvalue < 0.05)
+            first, second = (week["slow"].to_numpy() for week in weeks)
+            on_runs.append(mannwhitneyu(first, second).pvalue < 0.05)
             days = [
                 week.group_by(pl.col("started_at").dt.date())
                 .agg(pl.col("slow").mean(), n=pl.len())
                 .filter(pl.col("n") >= 5)
                 for week in weeks
             ]
-            on_days.append(ttest_ind(*(day["slow"].to_numpy() for day in days), equal_var=False).pvalue < 0.05)
+            first, second = (day["slow"].to_numpy() for day in days)
+            on_days.append(ttest_ind(first, second, equal_var=False).pvalue < 0.05)
     share, level = float(np.mean(on_runs)), float(np.mean(on_days))
     print(f"week against week, nothing changed, {len(on_runs)} comparisons:")  # noqa: T201 - wanted
     print(f"  Mann-Whitney on runs rejects {share:.0%}, Welch's t on daily means {level:.0%}")  # noqa: T201 - wanted

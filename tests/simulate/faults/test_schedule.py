@@ -51,7 +51,7 @@ def test_a_collision_makes_workflows_wait_for_each_others_robots(calm: Fleet) ->
     queue = runs.sort("queued_at").iter_rows(named=True)
     for number, run in enumerate(queue):
         robot = names[number % len(names)]
-        began = max(run["queued_at"], free.get(robot, run["queued_at"]))  # type: ignore[call-overload]
+        began = max(run["queued_at"], free.get(robot, run["queued_at"]))
         assert (run["robot_id"], run["started_at"]) == (robot, began)
         free[robot] = run["completed_at"]
 
