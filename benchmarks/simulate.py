@@ -1,6 +1,6 @@
 """How fast a month of a large fleet is simulated straight into a store, and in how much memory.
 
-50 workflows, some 24,000 executions and 240,000 steps a day, 30 days, one fault of each kind: 7.2 million steps, drawn,
+50 workflows, some 26,000 executions and 240,000 steps a day, 30 days, one fault of each kind: 7.2 million steps, drawn,
 made into rows day by day, checked, redacted, written as sealed Parquet with every fsync. Each part runs in a process of
 its own, whose peak memory is read from the system. Figures depend on the machine.
 
@@ -24,7 +24,7 @@ from rpa_lab.storage.store import TimeSeriesStore
 
 PARTS = ("steps", "resources")
 GOAL_S, GOAL_GB = 120, 4
-EXECUTIONS_PER_DAY, WORKFLOWS = 24_500, 50
+EXECUTIONS_PER_DAY, WORKFLOWS = 26_000, 50
 
 
 def main() -> None:

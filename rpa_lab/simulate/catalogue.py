@@ -67,7 +67,7 @@ def average_runs(executions_per_day: float, *, workflows: int, seed: int) -> flo
     Examples
     --------
     >>> round(average_runs(400, workflows=8, seed=0), 1)
-    42.7
+    43.1
     """
     if type(workflows) is not int or workflows < 1:
         raise InputError(f"workflows is {quote(workflows)}, expected a whole number from 1 to 1000")

@@ -68,5 +68,11 @@ def times(at_us: Ints) -> pl.Series:
 
 
 def padded(numbers: Ints, width: int) -> pl.Series:
-    """Numbers as strings of at least so many digits."""
+    """Numbers as strings of at least so many digits.
+
+    Examples
+    --------
+    >>> padded(np.array([7, 12345]), 3).to_list()
+    ['007', '12345']
+    """
     return pl.Series(numbers).cast(pl.String).str.zfill(width)

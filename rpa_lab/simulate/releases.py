@@ -98,6 +98,12 @@ def version_of(
     Returns
     -------
     numpy.ndarray
+
+    Examples
+    --------
+    >>> tried_on_2 = Release(version="1.1.0", host=2, canary_us=10, all_us=30)
+    >>> version_of([tried_on_2], np.array([5, 15, 15, 35]), np.array([2, 2, 0, 0])).tolist()
+    [0, 1, 0, 1]
     """
     version = np.zeros(len(started_us), np.int64)
     for place, release in enumerate(known, start=1):

@@ -54,6 +54,14 @@ class Fleet:
         The zone whose clock its work follows.
     writer : str
         Says to a store who wrote it.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from rpa_lab.simulate import fleet
+    >>> made = fleet(2, 2, end=date(2026, 11, 4), faults=["new_step"])
+    >>> made.truth["kind"].to_list(), made.steps.filter(node_id=made.faults[0].node_id).height > 0
+    (['new_step'], True)
     """
 
     def __init__(

@@ -119,7 +119,7 @@ def fleet(
     >>> from datetime import date
     >>> simulated = fleet(days=7, workflows=3, seed=1, end=date(2026, 11, 2))
     >>> simulated
-    Fleet(3 workflows, 2,234 executions, 22,922 steps, 2 faults, 2026-10-26 to 2026-11-02)
+    Fleet(3 workflows, 2,234 executions, 22,537 steps, 2 faults, 2026-10-26 to 2026-11-02)
     >>> simulated.truth["kind"].to_list()
     ['slow_step', 'failure_burst']
     """

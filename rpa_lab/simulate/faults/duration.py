@@ -19,7 +19,15 @@ __all__ = ["Drift", "LongerWaits", "SlowStep", "scaled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowStep(InNode):
-    """A step takes `factor` times as long."""
+    """A step takes `factor` times as long.
+
+    Examples
+    --------
+    >>> from rpa_lab.simulate import fleet
+    >>> slow = SlowStep(workflow_id="order_entry", node_id="fetch order", onset_day=2, until_day=3, factor=1.8)
+    >>> fleet(4, 1, faults=[slow]).truth.select("kind", "size", "unit", "scope").row(0)
+    ('slow_step', 1.8, 'times as long', 'all runs')
+    """
 
     kind: ClassVar[str] = "slow_step"
     unit: ClassVar[str] = "times as long"

@@ -32,6 +32,16 @@ class FailureBurst(InNode):
     """A share of the runs that start in a window fail at one step, all with the same message.
 
     `share` is a fraction 0-1 of the runs that reach the step.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from rpa_lab.simulate import fleet
+    >>> where = {"workflow_id": "order_entry", "node_id": "fetch order", "onset_day": 1.3, "until_day": 1.6}
+    >>> burst = FailureBurst(**where, share=1, message="ConnectionError: no route to host")
+    >>> runs = fleet(3, 1, end=date(2026, 11, 5), faults=[burst]).executions
+    >>> runs.filter(error_message=burst.message)["status"].unique().to_list()
+    ['failed']
     """
 
     kind: ClassVar[str] = "failure_burst"

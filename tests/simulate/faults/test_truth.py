@@ -91,7 +91,7 @@ def test_things_get_better_after_a_null_fix_by_themselves() -> None:
         age = pl.col("started_at") - onset
         day = runs.filter(age < timedelta(0), age >= timedelta(days=-1))["duration_ms"].log().mean()
         week = runs.filter(age >= timedelta(0), age < timedelta(days=7))["duration_ms"].log().mean()
-        better.append(1 - math.exp(week - day))  # type: ignore[operator]
+        better.append(1 - math.exp(week - day))  # type: ignore[operator, arg-type]
     assert min(better) > 0
     assert np.mean(better) > 0.05
 
