@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = ["command"]
 command = typer.Typer()
 
 _MARK = "made-by-rpa-lab-simulate.txt"
+_HEAD = "All rows of this store were simulated by rpa-lab simulate: the fleets"
 _GROUPS = ("none", "demo", "all")
 
 
@@ -103,13 +105,14 @@ def simulate(
             flaws=everyday_flaws(hosts) if messy else None,
             on_workflow=lambda name, n, of: bar.update(task, description=f"drawing {name}", completed=n, total=of),
         )
-        root.mkdir(parents=True, exist_ok=True)
-        (root / _MARK).write_text("All rows of this store were simulated by rpa-lab simulate.\n", encoding="utf-8")
+        others = _marked(root, made)
         written = made.write(
             TimeSeriesStore(root),
             on_day=lambda day, n, of: bar.update(task, description=f"writing {day}", completed=n, total=of),
         )
     seconds = time.monotonic() - began
+    if others:
+        print(f"note: {root} holds other simulated fleets too; --store keeps them apart", file=sys.stderr)
     if as_json:
         print(json.dumps(_as_json(made, written, root=root, seconds=seconds), ensure_ascii=False))
     else:
@@ -138,6 +141,16 @@ def _own(store: Path) -> Path:
     if store.is_dir() and any(store.iterdir()) and not (store / _MARK).is_file():
         raise typer.BadParameter(f"--store {store} holds something that was not simulated; name another folder")
     return store
+
+
+def _marked(root: Path, made: Fleet) -> bool:
+    """Whether fleets other than this one are in the store, which from now on says that this one is."""
+    root.mkdir(parents=True, exist_ok=True)
+    mark = root / _MARK
+    known = mark.read_text(encoding="utf-8").splitlines() if mark.is_file() else [_HEAD]
+    line = f"{made.writer}  seed {made.seed}, {made.start:%Y-%m-%d} to {made.end:%Y-%m-%d}"
+    mark.write_text("\n".join(dict.fromkeys((*known, line))) + "\n", encoding="utf-8")
+    return bool(set(known[1:]) - {line})
 
 
 def _day(end: str | None) -> date | None:

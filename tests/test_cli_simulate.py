@@ -73,6 +73,14 @@ def test_the_same_again_changes_nothing_and_says_so(tmp_path: Path) -> None:
     assert TimeSeriesStore(store).read("executions").equals(executions)
 
 
+def test_another_fleet_in_the_same_store_is_said(tmp_path: Path) -> None:
+    store = str(tmp_path / "fleet")
+    first, again = (_run(*_SMALL, "--store", store) for _ in range(2))
+    other = _run(*_SMALL, "--store", store, "--seed", "8")
+    assert (first.stderr.strip(), again.stderr.strip()) == ("", "")
+    assert "holds other simulated fleets too" in other.stderr
+
+
 def test_executions_a_day_are_those_of_all_workflows(tmp_path: Path) -> None:
     done = _run(
         "--days", "14", "--workflows", "5", "-n", "300", "--end", "2026-10-19", "--store", str(tmp_path / "f"), "--json"

@@ -52,7 +52,7 @@ def fleet(
     *,
     end: datetime | date | None = None,
     runs_per_day: float = 50,
-    faults: Sequence[Fault | str | Mapping[str, object]] | None = None,
+    faults: str | Sequence[Fault | str | Mapping[str, object]] | None = None,
     closed: Collection[date] | None = None,
     hosts: int = 4,
     day_sd: float = 0.08,
@@ -80,10 +80,10 @@ def fleet(
         Where it ends: an aware time, or a date's midnight in the zone. Default: today's.
     runs_per_day : float
         Executions of the average workflow on an average day; they range from a third of that to more than twice.
-    faults : sequence of faults, str or mapping, optional
+    faults : str, or sequence of faults, str or mapping, optional
         What to plant: those of `rpa_lab.simulate.faults`, or names such as ``"drift"`` or
-        ``"drift,workflow_id=payroll,per_day=0.1"``, of which the seed chooses what isn't said; ``["all"]`` is one of
-        each kind. Default: a slow step and a failure burst. ``()`` plants none.
+        ``"drift,workflow_id=payroll,per_day=0.1"``, of which the seed chooses what isn't said; ``"all"`` is one of each
+        kind. Default: a slow step and a failure burst. ``()`` plants none.
     closed : collection of date, optional
         Holidays. Default: those of TARGET, the euro's payment system.
     hosts : int

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 
 from rpa_lab.simulate import fleet
 from rpa_lab.simulate.local_time import local_time
+from tests.strategies import ZONES, moments
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
 
 
-@given(_ZONES, st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), st.integers(0, 10 * 86_400))  # noqa: DTZ001
-def test_a_time_is_on_the_day_that_the_clock_shows(tz: str, naive: datetime, seconds: int) -> None:
-    start = naive.replace(tzinfo=UTC)
-    at = start + timedelta(seconds=seconds)
-    here = local_time(tz, start, start + timedelta(days=10, seconds=1))
+@given(st.sampled_from(ZONES), moments(), moments())
+def test_a_time_is_on_the_day_that_the_clock_shows(tz: str, one: datetime, other: datetime) -> None:
+    start, at = min(one, other), max(one, other)
+    here = local_time(tz, start, at + timedelta(microseconds=1))
     us = np.asarray([(at - _EPOCH) // timedelta(microseconds=1)])
     assert here.days[here.day_of(us)[0]] == at.astimezone(ZoneInfo(tz)).date()
+    assert (here.days[0], here.days[-1]) == (start.astimezone(ZoneInfo(tz)).date(), at.astimezone(ZoneInfo(tz)).date())
 
 
 @pytest.mark.parametrize(

@@ -61,12 +61,12 @@ _SIZES = {
 }
 
 
-def as_faults(wanted: Sequence[Fault | str | Mapping[str, object]], world: World) -> tuple[Fault, ...]:
+def as_faults(wanted: str | Sequence[Fault | str | Mapping[str, object]], world: World) -> tuple[Fault, ...]:
     """The faults that are meant: those given as they are, the others chosen, and all of them checked.
 
     Parameters
     ----------
-    wanted : sequence of faults, str or mapping
+    wanted : str, or sequence of faults, str or mapping
         A text is a kind, or a kind and fields: ``"slow_step,workflow_id=payroll,factor=3"``; ``"all"`` means one of
         each kind. A mapping has the field `kind` and others.
     world : World
@@ -82,6 +82,7 @@ def as_faults(wanted: Sequence[Fault | str | Mapping[str, object]], world: World
         If one could not show, or names what doesn't exist.
     """
     chosen: list[Fault] = []
+    wanted = [wanted] if isinstance(wanted, str) else wanted
     for entry in (one for each in wanted for one in (KINDS if isinstance(each, str) and each == "all" else [each])):
         if isinstance(entry, str):
             fault = _chosen(*_parsed(entry), world=world, others=chosen)

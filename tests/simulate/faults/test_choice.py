@@ -68,7 +68,7 @@ def test_small_fleets_have_default_faults_too(days: int, workflows: int) -> None
 
 
 def test_all_is_one_of_each_kind_each_on_a_workflow_of_its_own_where_there_are_enough() -> None:
-    made = fleet(14, 16, 2, end=END, faults=["all"])
+    made = fleet(14, 16, 2, end=END, faults="all")
     assert [fault.kind for fault in made.faults] == list(KINDS)
     own = made.truth.filter(pl.col("kind") != "outage")
     assert own["workflow_id"].n_unique() == own.height
