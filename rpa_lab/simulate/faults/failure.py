@@ -161,11 +161,6 @@ class BadSelector(InNode):
         """The fraction of visits in the end."""
         return self.share
 
-    @property
-    def message(self) -> str:
-        """What runs say that find it at no attempt; ``{target}`` stands for the step's element."""
-        return "ElementNotFound: no element matches {target} after 10 s"
-
     def check(self, world: World) -> None:
         """Refuse also a step that has no selector, and numbers that make no sense."""
         InNode.check(self, world)
@@ -196,7 +191,7 @@ class BadSelector(InNode):
         spent = attempts_us(own_us[missed], retries[missed]) + _ELEMENT_WAIT_US * vain
         duration_us[missed] = np.rint(spent).astype(np.int64)
         node = runs.process.nodes[runs.process.place(self.node_id)]
-        said = self.message.replace("{target}", node.target_element)
+        said = f"ElementNotFound: no element matches {node.target_element} after {_ELEMENT_WAIT_US // 1_000_000} s"
         return _failed(replace(runs, retries=retries, duration_us=duration_us), runs.first_visits(lost), said)
 
 

@@ -56,7 +56,7 @@ class Fault(Protocol):
 
     @property
     def message(self) -> str | None:
-        """What struck runs say, if they say something."""
+        """What struck runs say, if they say something and it is known before they do."""
 
     def workflows(self, world: World) -> tuple[str, ...]:
         """The workflows that it is about."""

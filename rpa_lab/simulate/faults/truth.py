@@ -68,15 +68,15 @@ def plant_all(
         fault = given.resolved(fleet, world)
         after = runs | fault.plant(runs, world)
         planted.append(fault)
-        rows += [
-            {"fault": number, "workflow_id": name} | _said(fault, world) | _shift(fault, runs[name], after[name], world)
-            for name in fault.workflows(world)
-        ]
+        for name in fault.workflows(world):
+            said = _said(fault, runs[name], after[name], world)
+            rows.append({"fault": number, "workflow_id": name} | said | _shift(fault, runs[name], after[name], world))
         runs = after
     return runs, tuple(planted), pl.DataFrame(rows, schema=_TRUTH)
 
 
-def _said(fault: Fault, world: World) -> dict[str, object]:
+def _said(fault: Fault, before: Runs, after: Runs, world: World) -> dict[str, object]:
+    new = after.messages[len(before.messages) :]
     until = None if fault.until_day is None else world.start + timedelta(days=fault.until_day)
     return {
         "kind": fault.kind,
@@ -86,7 +86,7 @@ def _said(fault: Fault, world: World) -> dict[str, object]:
         "size": float(fault.size),
         "unit": fault.unit,
         "scope": fault.scope,
-        "message": fault.message,
+        "message": fault.message or (new[0].line if new else None),
     }
 
 

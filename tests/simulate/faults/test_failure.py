@@ -118,6 +118,7 @@ def test_a_selector_goes_bad_over_days_heals_mostly_and_fails_the_rest(calm: Fle
     assert (healed["confidence_score_right"] < healed["confidence_score"]).all()
     said = of(planted.executions, lost)["error_message"].unique().to_list()
     assert said == ["ElementNotFound: no element matches wnd[0]/tbar[0]/btn[11] after 10 s"]
+    assert planted.truth["message"].to_list() == said
     assert of(planted.executions, lost)["status"].unique().to_list() == ["failed"]
 
 
