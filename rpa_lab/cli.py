@@ -12,6 +12,7 @@ import typer
 from rpa_lab import __version__
 from rpa_lab.cli_exchange import exchange, imports
 from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, progress
+from rpa_lab.cli_simulate import command as simulate_command
 from rpa_lab.cli_store import commands
 from rpa_lab.errors import RpaLabError
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(imports, name="import")
 app.add_typer(exchange)
 app.add_typer(commands)
+app.add_typer(simulate_command)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """When work arrives: by hour of the day, by day of the week, and hardly at all on holidays.
 
 A workflow of 100 runs on an average day that keeps office hours has 134 on a Tuesday, 7 on a Sunday and 7 on a holiday.
-All hours and days are UTC.
+Hours and days are those of a time zone, UTC unless another is named: work follows the clock on the wall.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from rpa_lab.simulate.local_time import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,7 +32,7 @@ __all__ = [
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
-_EPOCH = date(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VOLUME_SD = 0.12
 
 
@@ -146,6 +148,7 @@ def arrivals(
     end: datetime,
     runs_per_day: float,
     closed: Collection[date],
+    tz: str = "UTC",
 ) -> npt.NDArray[np.int64]:
     """The times at which runs are queued: a Poisson process whose rate follows the rhythm.
 
@@ -163,20 +166,21 @@ def arrivals(
         Runs on the average day of an ordinary week.
     closed : collection of date
         Holidays.
+    tz : str
+        The zone whose hours and days the rhythm means.
 
     Returns
     -------
     numpy.ndarray
         Microseconds since 1970 UTC, ascending.
     """
-    first, last = start.astimezone(UTC).date(), (end.astimezone(UTC) - timedelta(microseconds=1)).date()
-    days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
-    rates = runs_per_day * volume(rhythm, days, closed=closed) * np.exp(rng.normal(0, _VOLUME_SD, len(days)))
+    here = local_time(tz, start, end)
+    rates = runs_per_day * volume(rhythm, here.days, closed=closed) * np.exp(rng.normal(0, _VOLUME_SD, len(here.days)))
     counts = rng.poisson(rates)
-    midnights = (first - _EPOCH).days * DAY_US + np.arange(len(days), dtype=np.int64) * DAY_US
     count = int(counts.sum())
-    hours = np.searchsorted(np.cumsum(rhythm.hour_shares())[:-1], rng.random(count), side="right")
-    within = (rng.random(count) * HOUR_US).astype(np.int64)
-    times = np.sort(np.repeat(midnights, counts) + hours * HOUR_US + within)
-    bounds = [(bound - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) for bound in (start, end)]
+    day = np.repeat(np.arange(len(here.days)), counts)
+    hour = np.searchsorted(np.cumsum(rhythm.hour_shares())[:-1], rng.random(count), side="right")
+    within = (rng.random(count) * here.lengths_us[day, hour]).astype(np.int64)
+    times = np.sort(here.hours_us[day, hour] + within)
+    bounds = [(bound - _EPOCH) // timedelta(microseconds=1) for bound in (start, end)]
     return times[(times >= bounds[0]) & (times < bounds[1])]

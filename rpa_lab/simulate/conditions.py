@@ -8,12 +8,14 @@ hour to hour), the day's (by workflow). With a day effect of 5 %, two weeks with
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from rpa_lab.simulate.calendar import DAY_US, HOUR_US, OFFICE_HOURS
+from rpa_lab.simulate.calendar import HOUR_US, OFFICE_HOURS
 from rpa_lab.simulate.streams import stream
 
 if TYPE_CHECKING:
@@ -43,7 +45,9 @@ class Conditions:
         return np.exp(self.log_factor[host, hour])
 
 
-def conditions(hosts: Sequence[str], *, seed: int, start_us: int, hours: int, load_sd: float) -> Conditions:
+def conditions(
+    hosts: Sequence[str], *, seed: int, start_us: int, hours: int, load_sd: float, tz: str = "UTC"
+) -> Conditions:
     """Draw the hosts' speeds and loads.
 
     Parameters
@@ -58,6 +62,8 @@ def conditions(hosts: Sequence[str], *, seed: int, start_us: int, hours: int, lo
         How many hours.
     load_sd : float
         Standard deviation of the logarithm of the load's factor, which is an autoregressive process of order 1.
+    tz : str
+        The zone in which people keep office hours, and machines are busier for it.
 
     Returns
     -------
@@ -78,36 +84,34 @@ def conditions(hosts: Sequence[str], *, seed: int, start_us: int, hours: int, lo
         rows.append(speed + _autoregressive(shocks))
     shares = OFFICE_HOURS.hour_shares()
     busy = _BUSY_SHARE * shares / shares.max()
-    first_hour = start_us % DAY_US // HOUR_US
-    by_hour = busy[(first_hour + np.arange(hours)) % 24]
+    zone = ZoneInfo(tz)
+    by_hour = busy[[datetime.fromtimestamp((start_us + i * HOUR_US) / 1e6, zone).hour for i in range(hours)]]
     return Conditions(hosts=tuple(hosts), start_us=start_us, log_factor=np.asarray(rows) + by_hour)
 
 
 def day_factors(
-    rng: np.random.Generator, at_us: npt.NDArray[np.int64], *, start_us: int, days: int, sd: float
+    rng: np.random.Generator, day: npt.NDArray[np.int64], *, days: int, sd: float
 ) -> npt.NDArray[np.float64]:
-    """One factor a UTC day, looked up for each of these times.
+    """One factor a day, looked up for each of these days.
 
     Parameters
     ----------
     rng : numpy.random.Generator
         Where they are drawn from.
-    at_us : numpy.ndarray
-        Times, microseconds since 1970 UTC.
-    start_us : int
-        The fleet's start.
+    day : numpy.ndarray
+        Numbers of local days, 0 for the fleet's first.
     days : int
-        How many days it has; one that is cut by either end counts.
+        The fleet's length; one that is cut by either end counts too.
     sd : float
         Standard deviation of the factors' logarithms.
 
     Returns
     -------
     numpy.ndarray
-        Of the shape of `at_us`.
+        Of the shape of `day`.
     """
-    factors = np.exp(rng.normal(0, sd, days + 1))
-    return factors[at_us // DAY_US - start_us // DAY_US]
+    factors: npt.NDArray[np.float64] = np.exp(rng.normal(0, sd, days + 2))
+    return factors[day]
 
 
 def _autoregressive(shocks: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -119,7 +119,7 @@ def failure_line(failure: Failure, node: Node) -> str:
     Examples
     --------
     >>> from rpa_lab.simulate.catalogue import CATALOGUE
-    >>> failure_line(FAILURES["screen"][0], CATALOGUE[1].nodes[9])
+    >>> failure_line(FAILURES["screen"][0], CATALOGUE[1].nodes[10])
     'ElementNotFound: no element matches css:button[type=submit] after 10 s'
     """
     text = failure.text.format(

@@ -7,158 +7,172 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from rpa_lab.schema import TABLES
 from rpa_lab.simulate.calendar import NIGHTLY
+from rpa_lab.simulate.columns import frame_of, look_up, only, padded, schema_of, times
+from rpa_lab.simulate.flaws import is_lost, skew_us
 from rpa_lab.simulate.messages import FAILURES, failure_line
+from rpa_lab.simulate.recovery import HEALED_SHARE, HEALING, STRATEGIES
+from rpa_lab.simulate.resources import samples_of
+from rpa_lab.simulate.runs import NO_CONFIDENCE, NO_DURATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rpa_lab.simulate.flaws import Flaws
     from rpa_lab.simulate.process import Node
-    from rpa_lab.simulate.runs import Bools, Ints, Runs
+    from rpa_lab.simulate.runs import Bools, Floats, Ints, Runs, Small
+    from rpa_lab.simulate.world import World
 
-__all__ = ["Rows", "rows_of", "schema_of"]
+__all__ = ["Rows", "ids_of", "rows_of"]
 
-_TIME = pl.Datetime("us", "UTC")
 _SEEING: Final = ("screen", "sign_in", "document")
-_HEALING: Final = ("screen", "sign_in", "program")
-_HEALED_SHARE = 0.75
-_STRATEGIES: Final = ("alternative_selector", "wait_and_retry", "restart_application")
 
 
 class Rows(NamedTuple):
-    """The rows of one workflow, in the public columns of each table."""
+    """Rows of the store's tables, in the public columns of each."""
 
     executions: pl.DataFrame
     steps: pl.DataFrame
     recoveries: pl.DataFrame
+    resources: pl.DataFrame
 
 
-def schema_of(table: str) -> pl.Schema:
-    """The public columns of a table and their Polars types.
-
-    Parameters
-    ----------
-    table : str
-        Its name.
-
-    Returns
-    -------
-    polars.Schema
-
-    Examples
-    --------
-    >>> list(schema_of("recoveries").items())[0]
-    ('recovery_id', String)
-    """
-    full = pl.Schema(TABLES[table].arrow)
-    return pl.Schema({name: full[name] for name in TABLES[table].names})
-
-
-def rows_of(runs: Runs, *, hosts: Sequence[str], id_prefix: str) -> Rows:
+def rows_of(runs: Runs, *, world: World, flaws: Flaws, resources: bool = False) -> Rows:
     """The frames of one workflow's runs.
 
     Parameters
     ----------
     runs : Runs
         With whatever faults are planted in them.
-    hosts : sequence of str
-        The names of the fleet's hosts.
-    id_prefix : str
-        Begins each execution_id; the run's number follows.
+    world : World
+        Where they ran.
+    flaws : Flaws
+        What is wrong with the records.
+    resources : bool
+        Whether there are samples of CPU and memory too.
 
     Returns
     -------
     Rows
         In the order of runs, and of steps within a run.
     """
-    executions = _executions(runs, hosts=hosts, id_prefix=id_prefix)
-    run, place = np.nonzero(runs.taken())
-    ends = runs.step_ends()[run, place] + runs.started_us[run]
-    durations = runs.duration_us[run, place]
-    fails = (runs.failure[run] >= 0) & (place == runs.stop[run] - 1)
-    retries = runs.retries[run, place]
-    families = [node.action.family for node in runs.process.nodes]
-    sees = np.asarray([family in _SEEING for family in families])[place]
-    confidence = np.round(np.clip(0.985 - runs.doubt[run, place] - 0.14 * retries, 0.2, 1), 3)
-    healing = np.asarray([family in _HEALING for family in families])[place]
-    heal = runs.heal[run, place]
-    steps = _frame(
+    started_us = runs.started_us + skew_us(flaws, world.hosts)[runs.host]
+    executions = _executions(runs, started_us, world=world)
+    ends_us = runs.ends_us()
+    at = np.flatnonzero(_heard_of(runs, ends_us))
+    run, made = runs.run()[at], runs.made()
+    index = np.cumsum(made)[at] - 1
+    index -= np.concatenate([[0], np.cumsum(made)])[runs.first][run]
+    begun_us = started_us[run] + ends_us[at] - runs.duration_us[at]
+    if flaws.lost_minutes:
+        lost = is_lost(
+            runs.host[run], begun_us, seed=world.seed, flaws=flaws, hosts=world.hosts, start_us=world.start_us
+        )
+        at, run, index, begun_us = at[~lost], run[~lost], index[~lost], begun_us[~lost]
+    node, durations_us, retries = runs.node[at], runs.duration_us[at], runs.retries[at]
+    nodes = runs.process.nodes
+    fails = runs.failing()[at]
+    sees = np.asarray([one.action.family in _SEEING for one in nodes])[node] & (runs.missing[at] & NO_CONFIDENCE == 0)
+    confidence = np.round(np.clip(0.985 - runs.doubt[at].astype(np.float64) - 0.14 * retries, 0.2, 1), 3)
+    durations = np.where(runs.missing[at] & NO_DURATION, np.nan, durations_us / 1000)
+    steps = frame_of(
         "steps",
         execution_id=executions["execution_id"].gather(run),
-        workflow_id=pl.repeat(runs.process.workflow_id, len(run), eager=True),
-        node_id=_look_up([node.node_id for node in runs.process.nodes], place),
-        action_type=_look_up([node.action_type for node in runs.process.nodes], place),
-        target_element=_look_up([node.target_element for node in runs.process.nodes], place),
-        started_at=_times(ends - durations),
-        completed_at=_times(ends),
-        duration_ms=pl.Series(durations / 1000),
-        status=_look_up(["completed", "failed"], fails.astype(np.int64)),
+        workflow_id=pl.repeat(runs.process.workflow_id, len(at), eager=True),
+        node_id=look_up([one.node_id for one in nodes], node),
+        action_type=look_up([one.action_type for one in nodes], node),
+        target_element=look_up([one.target_element for one in nodes], node),
+        started_at=times(begun_us),
+        completed_at=times(begun_us + durations_us),
+        duration_ms=pl.Series(durations).fill_nan(None),
+        status=look_up(["completed", "failed"], fails.astype(np.int64)),
         confidence_score=pl.Series(np.where(sees, confidence, np.nan)).fill_nan(None),
         retry_count=pl.Series(retries),
-        error_details=_where(fails, executions["error_message"].gather(run)),
-        step_index=pl.Series(place.astype(np.int64)),
-        application=_look_up([node.application for node in runs.process.nodes], place),
+        error_details=only(fails, executions["error_message"].gather(run)),
+        step_index=pl.Series(index),
+        application=look_up([one.application for one in nodes], node),
     )
-    attempted = np.flatnonzero((retries > 0) & healing & (heal < _HEALED_SHARE))
-    return Rows(executions, steps, _recoveries(runs, steps, attempted, place[attempted], heal[attempted]))
+    healing = np.asarray([one.action.family in HEALING for one in nodes])[node]
+    tried = np.flatnonzero((retries > 0) & healing & (runs.heal[at] < HEALED_SHARE))
+    recoveries = _recoveries(
+        runs, steps, tried, node[tried], runs.heal[at[tried]].astype(np.float64), durations_us[tried]
+    )
+    samples = (
+        samples_of(runs, executions, started_us, world=world)
+        if resources
+        else pl.DataFrame(schema=schema_of("resources"))
+    )
+    return Rows(executions, steps, recoveries, samples)
 
 
-def _executions(runs: Runs, *, hosts: Sequence[str], id_prefix: str) -> pl.DataFrame:
+def ids_of(runs: Runs, *, world: World) -> pl.Series:
+    """The execution_id of each run."""
+    return world.plans[runs.process.workflow_id].id_prefix + "-" + padded(runs.number, 6)
+
+
+def _heard_of(runs: Runs, ends_us: Ints) -> Bools:
+    """The visits that are on record: made, and ended before their run was cut off."""
+    cut_us = np.repeat(runs.cut_us, runs.counts)
+    return runs.made() & ((cut_us < 0) | ((ends_us <= cut_us) & ~runs.failing()))
+
+
+def _executions(runs: Runs, started_us: Ints, *, world: World) -> pl.DataFrame:
     length_us = runs.length_us()
-    failed = runs.failure >= 0
-    key = runs.process.key_prefix + "-" + _padded(runs.number + 1, 7)
+    ended = runs.cut_us < 0
+    failed = ended & (runs.failure >= 0)
+    cancelled = ended & runs.cancelled
+    status = np.where(~ended, 3, np.where(failed, 1, np.where(cancelled, 2, 0)))
+    key = runs.process.key_prefix + "-" + padded(runs.number + 1, 7)
     trigger = "schedule" if runs.process.rhythm == NIGHTLY else "queue"
-    ended = np.where(failed, 1, np.where(runs.cancelled, 2, 0))
-    version = runs.process.version
-    return _frame(
+    total = np.bincount(runs.run()[runs.made()], minlength=len(runs.number))
+    said = _Said(runs, failed, key)
+    return frame_of(
         "executions",
-        execution_id=id_prefix + "-" + _padded(runs.number, 6),
+        execution_id=ids_of(runs, world=world),
         workflow_id=pl.repeat(runs.process.workflow_id, len(failed), eager=True),
-        started_at=_times(runs.started_us),
-        completed_at=_times(runs.started_us + length_us),
-        duration_ms=pl.Series(length_us / 1000),
-        status=_look_up(["completed", "failed", "cancelled"], ended),
-        steps_total=pl.Series(runs.stop),
-        steps_completed=pl.Series(runs.stop - failed),
-        steps_failed=pl.Series(failed.astype(np.int64)),
-        error_message=_said(runs, [message.line for message in runs.messages], key),
+        started_at=times(started_us),
+        completed_at=only(ended, times(started_us + length_us)),
+        duration_ms=only(ended, pl.Series(length_us / 1000)),
+        status=look_up(["completed", "failed", "cancelled", "running"], status),
+        steps_total=only(ended, pl.Series(total)),
+        steps_completed=only(ended, pl.Series(total - failed)),
+        steps_failed=only(ended, pl.Series(failed.astype(np.int64))),
+        error_message=said.text([message.line for message in runs.messages]),
         context=f'{{"trigger": "{trigger}", "lines": ' + pl.Series(runs.lines).cast(pl.String) + "}",
-        robot_id=_look_up(
-            [f"{runs.process.workflow_id}-bot-{i + 1:02d}" for i in range(runs.robot.max(initial=0) + 1)], runs.robot
-        ),
-        host=_look_up(hosts, runs.host),
-        workflow_version=pl.repeat(version, len(failed), eager=True),
+        robot_id=look_up(runs.robots, runs.robot),
+        host=look_up(world.hosts, runs.host),
+        workflow_version=look_up(runs.versions, runs.version),
         business_key=key,
-        queued_at=_times(runs.queued_us),
-        exception_kind=_said(runs, [message.exception_kind for message in runs.messages], key),
-        error_details=_said(runs, [message.trace for message in runs.messages], key),
-        end_context=_where(runs.cancelled, pl.repeat('{"cancelled_by": "operator"}', len(failed), eager=True)),
+        queued_at=times(runs.queued_us),
+        exception_kind=said.text([message.exception_kind for message in runs.messages]),
+        error_details=said.text([message.trace for message in runs.messages]),
+        end_context=only(cancelled, pl.repeat('{"cancelled_by": "operator"}', len(failed), eager=True)),
     )
 
 
-def _recoveries(runs: Runs, steps: pl.DataFrame, rows: Ints, place: Ints, heal: np.ndarray) -> pl.DataFrame:
+def _recoveries(
+    runs: Runs, steps: pl.DataFrame, rows: Ints, place: Small, heal: Floats, duration_us: Ints
+) -> pl.DataFrame:
     """One row per attempt of a bot to heal a step between two attempts at it."""
     healed = steps.select(pl.all().gather(rows))
     usual = [_usual_trouble(node) for node in runs.process.nodes]
     step_id = healed["execution_id"] + ":" + healed["step_index"].cast(pl.String)
-    duration_us = np.rint(healed["duration_ms"].to_numpy() * 1000).astype(np.int64)
     started_us = healed["started_at"].to_physical().to_numpy() + duration_us * 2 // 5
-    strategy = np.minimum(heal / _HEALED_SHARE * len(_STRATEGIES), len(_STRATEGIES) - 1).astype(np.int64)
-    return _frame(
+    strategy = np.minimum(heal / HEALED_SHARE * len(STRATEGIES), len(STRATEGIES) - 1).astype(np.int64)
+    return frame_of(
         "recoveries",
         recovery_id=step_id + ":recovery",
         execution_id=healed["execution_id"],
         workflow_id=healed["workflow_id"],
         step_id=step_id,
         node_id=healed["node_id"],
-        strategy=_look_up(_STRATEGIES, strategy),
-        started_at=_times(started_us),
-        completed_at=_times(started_us + duration_us // 4),
+        strategy=look_up(STRATEGIES, strategy),
+        started_at=times(started_us),
+        completed_at=times(started_us + duration_us // 4),
         duration_ms=pl.Series(duration_us // 4 / 1000),
-        status=_look_up(["recovered", "failed"], (healed["status"] == "failed").cast(pl.Int64).to_numpy()),
+        status=look_up(["recovered", "failed"], (healed["status"] == "failed").cast(pl.Int64).to_numpy()),
         confidence_score=healed["confidence_score"],
-        error_details=healed["error_details"].zip_with(healed["error_details"].is_not_null(), _look_up(usual, place)),
+        error_details=healed["error_details"].zip_with(healed["error_details"].is_not_null(), look_up(usual, place)),
     )
 
 
@@ -168,43 +182,20 @@ def _usual_trouble(node: Node) -> str:
     return failure_line(passing[0], node) if passing else ""
 
 
-def _frame(table: str, **columns: pl.Series) -> pl.DataFrame:
-    """The columns given, the others null, in the table's order and types."""
-    schema = schema_of(table)
-    count = len(next(iter(columns.values())))
-    return pl.DataFrame(
-        {
-            name: columns[name].cast(dtype) if name in columns else pl.repeat(None, count, dtype=dtype, eager=True)
-            for name, dtype in schema.items()
-        }
-    )
+class _Said:
+    """What failed runs say, with their case in it."""
 
+    def __init__(self, runs: Runs, failed: Bools, key: pl.Series) -> None:
+        self._rows = np.flatnonzero(failed)
+        self._what = runs.failure[self._rows]
+        self._place = np.maximum(np.cumsum(failed) - 1, 0)
+        self._failed = failed
+        self._key = key.gather(self._rows)
 
-def _look_up(values: Sequence[str], index: Ints) -> pl.Series:
-    return pl.Series(values, dtype=pl.String).gather(index)
-
-
-def _said(runs: Runs, texts: Sequence[str], key: pl.Series) -> pl.Series:
-    """What each failed run says, with its case in it; null for the others."""
-    failed = runs.failure >= 0
-    rows = np.flatnonzero(failed)
-    said = pl.DataFrame({"text": _look_up(texts, runs.failure[rows]), "key": key.gather(rows)})
-    spoken = said.select(pl.col("text").str.replace_all("{key}", pl.col("key"), literal=True))["text"]
-    place = np.cumsum(failed) - 1
-    return (
-        _where(failed, spoken.gather(np.maximum(place, 0)))
-        if len(rows)
-        else pl.repeat(None, len(failed), dtype=pl.String(), eager=True)
-    )
-
-
-def _where(keep: Bools, values: pl.Series) -> pl.Series:
-    return values.zip_with(pl.Series(keep), pl.Series([None], dtype=values.dtype))
-
-
-def _times(at_us: Ints) -> pl.Series:
-    return pl.Series(at_us).cast(_TIME)
-
-
-def _padded(numbers: Ints, width: int) -> pl.Series:
-    return pl.Series(numbers).cast(pl.String).str.zfill(width)
+    def text(self, texts: Sequence[str]) -> pl.Series:
+        """One of these texts for each failed run, null for the others."""
+        if not len(self._rows):
+            return pl.repeat(None, len(self._failed), dtype=pl.String(), eager=True)
+        said = pl.DataFrame({"text": look_up(texts, self._what), "key": self._key})
+        spoken = said.select(pl.col("text").str.replace_all("{key}", pl.col("key"), literal=True))["text"]
+        return only(self._failed, spoken.gather(self._place))

@@ -1,40 +1,44 @@
-"""The runs of one workflow as arrays: what is drawn before any fault is planted.
+"""The runs of one workflow as arrays: what each did and would have done, before it becomes rows.
 
-An array of n runs by k steps holds all steps that a run would have taken had it never stopped; `Runs.stop` says after
-how many it did. So a fault changes the entries that it says and leaves all draws alone.
+Every run has a *path*: all visits of steps that it could make, optional ones and each turn of a loop too. The paths
+of all runs lie in flat arrays, one after another, that of run i from `first[i]` on, `counts[i]` visits long. `taken`
+says which visits the run makes, and `stop` after how many of its path it ended. So a fault changes the entries that it
+says and leaves all else as it was drawn.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from rpa_lab.simulate.conditions import Conditions, day_factors
-from rpa_lab.simulate.messages import FAILURES, Failure, failure_line, failure_trace
-from rpa_lab.simulate.streams import stream
-
 if TYPE_CHECKING:
     from rpa_lab.simulate.process import Process
 
-__all__ = ["Message", "Runs", "dispatch", "draw_runs", "robots_needed"]
+__all__ = [
+    "NO_CONFIDENCE",
+    "NO_DURATION",
+    "Bools",
+    "Floats",
+    "Ints",
+    "Leak",
+    "Message",
+    "Runs",
+    "Short",
+    "Small",
+    "attempts_us",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
+Small: TypeAlias = npt.NDArray[np.integer]
+Short: TypeAlias = npt.NDArray[np.float32]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
-_CASE_SD = 0.2
-_FAILURE_DAY_SD = 0.4
-_TAIL_SHARE, _TAIL_INDEX, _TAIL_SCALE, _TAIL_CAP = 0.012, 1.7, 4.0, 80.0
-_MOST_RETRIES = 2
-_BACKOFF_US = 1_500_000
-_CANCELLED_SHARE = 0.004
-_GAP_MS, _GAP_SPREAD = 12.0, 0.5
-_MEAN_OVER_MEDIAN = 1.35
-_UTILISATION = 0.5
+NO_DURATION, NO_CONFIDENCE = 1, 2
+_BACKOFF_US = 1_500_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,235 +50,135 @@ class Message:
     exception_kind: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runs:
-    """One workflow's runs, in the order in which they were queued.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Leak:
+    """Memory that is lost: so many MB an hour since a time, in the runs whose numbers are given."""
 
-    `number`, `queued_us`, `started_us`, `robot`, `host`, `lines` (the size of its case), `stop`, `failure` and
-    `cancelled` have one entry a run; `duration_us`, `retries`, `doubt` and `heal` also one a step; `gap_us` one more:
-    before each step and after the last. `failure` is an index into `messages`, -1 where the run did not fail.
+    mb_per_hour: float
+    since_us: int
+    numbers: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Runs:
+    """One workflow's runs, in the order in which they were queued; all times are in microseconds.
+
+    One entry a run: `number`, `queued_us` and `started_us` (since 1970 UTC), `robot` (an index into `robots`), `host`,
+    `version` (an index into `versions`), `lines` (the size of its case), `stop`, `failure` (an index into `messages`,
+    -1 where it did not fail), `cancelled`, `tail_us` (from its last step to its end), and `cut_us`: how long after its
+    start nothing more is heard of it, -1 where all is.
+
+    One entry a visit: `node`, `taken`, `gap_us` (from the end of the visit before), `duration_us`, `retries`, `doubt`
+    and `heal` (what confidence and recoveries are made from), and `missing`: what the record lacks, as bits.
     """
 
     process: Process
+    robots: tuple[str, ...]
+    versions: tuple[str, ...]
     messages: tuple[Message, ...]
+    leaks: tuple[Leak, ...] = ()
     number: Ints
     queued_us: Ints
     started_us: Ints
     robot: Ints
     host: Ints
+    version: Ints
     lines: Ints
     stop: Ints
     failure: Ints
     cancelled: Bools
-    duration_us: Ints
+    tail_us: Ints
+    cut_us: Ints
+    counts: Ints
+    node: Small
+    taken: Bools
     gap_us: Ints
-    retries: Ints
-    doubt: Floats
-    heal: Floats
+    duration_us: Ints
+    retries: Small
+    doubt: Short
+    heal: Short
+    missing: Small
 
-    def taken(self) -> Bools:
-        """Which steps, of all that there could be, each run took."""
-        return np.arange(self.duration_us.shape[1]) < self.stop[:, None]
+    @property
+    def first(self) -> Ints:
+        """Where each run's path begins in the flat arrays."""
+        first: Ints = np.cumsum(self.counts) - self.counts
+        return first
 
-    def step_ends(self) -> Ints:
-        """When each step ended, microseconds since its run's start."""
-        ends: Ints = np.cumsum(self.gap_us[:, :-1] + self.duration_us, axis=1)
+    def run(self) -> Ints:
+        """Whose path each visit belongs to, an index."""
+        return np.repeat(np.arange(len(self.number)), self.counts)
+
+    def position(self) -> Ints:
+        """The place of each visit in its run's path, from 0."""
+        return np.arange(len(self.node)) - np.repeat(self.first, self.counts)
+
+    def made(self) -> Bools:
+        """Which visits were made: taken, and before the run ended."""
+        made: Bools = self.taken & (self.position() < np.repeat(self.stop, self.counts))
+        return made
+
+    def failing(self) -> Bools:
+        """The visits at which their runs failed: the last ones of failed runs."""
+        failed = np.repeat(self.failure >= 0, self.counts)
+        failing: Bools = failed & (self.position() == np.repeat(self.stop - 1, self.counts))
+        return failing
+
+    def ends_us(self) -> Ints:
+        """When each visit that was made ended, since its run's start; for others, when the one before it did."""
+        spent = np.cumsum(np.where(self.made(), self.gap_us + self.duration_us, 0))
+        before = np.concatenate([[0], spent])[self.first]
+        ends: Ints = spent - np.repeat(before, self.counts)
         return ends
 
     def length_us(self) -> Ints:
-        """How long each run took, microseconds."""
-        last = self.stop[:, None] - 1
-        lengths: Ints = (np.take_along_axis(self.step_ends(), last, axis=1) + self.gap_us[:, -1:])[:, 0]
+        """How long each run took, or would have, had it been let."""
+        lengths: Ints = self.ends_us()[self.first + self.counts - 1] + self.tail_us
         return lengths
+
+    def own_us(self) -> Floats:
+        """How long one attempt at each visit took."""
+        own: Floats = (self.duration_us - _BACKOFF_US * self.retries) / (1 + self.retries)
+        return own
+
+    def first_visits(self, which: Bools) -> Ints:
+        """Of some visits the first one of each run: indices into the flat arrays, in the order of runs."""
+        at = np.flatnonzero(which)
+        runs = self.run()[at]
+        return at[np.concatenate([[True], runs[1:] != runs[:-1]])] if len(at) else at
+
+    def pick(self, runs: Ints) -> Runs:
+        """Some runs, by index, in that order."""
+        counts = self.counts[runs]
+        ends = np.cumsum(counts)
+        visits = np.arange(int(counts.sum())) + np.repeat(self.first[runs] - (ends - counts), counts)
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        picked: dict[str, Any] = {
+            name: array[visits if name in _BY_VISIT else runs]
+            for name, array in arrays.items()
+            if isinstance(array, np.ndarray)
+        }
+        return replace(self, **picked)
 
     def where(self, keep: Bools) -> Runs:
         """The runs that are to be kept."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("process", "messages")}
-        return replace(self, **{name: array[keep] for name, array in arrays.items()})
+        return self.pick(np.flatnonzero(keep))
+
+    def insert(self, at: Ints, **values: npt.NDArray[np.generic]) -> Runs:
+        """With further visits, each right after the visit before the given index (ascending), in the same run's path.
+
+        `values` has the new visits' entries by array; nothing of them is missing.
+        """
+        values = {"missing": np.zeros(len(at), np.int8), **values}
+        added = np.bincount(np.searchsorted(self.first, at - 1, side="right") - 1, minlength=len(self.number))
+        arrays: dict[str, Any] = {name: np.insert(getattr(self, name), at, values[name]) for name in _BY_VISIT}
+        return replace(self, counts=self.counts + added, **arrays)
 
 
-def robots_needed(process: Process, *, runs_per_day: float) -> int:
-    """How many robots keep a workflow's busiest hour at half their capacity.
-
-    Parameters
-    ----------
-    process : Process
-        The workflow.
-    runs_per_day : float
-        Runs of the average workflow on an average day.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> from rpa_lab.simulate.catalogue import CATALOGUE
-    >>> robots_needed(CATALOGUE[0], runs_per_day=50), robots_needed(CATALOGUE[0], runs_per_day=3000)
-    (1, 25)
-    """
-    weekdays = process.rhythm.weekdays
-    busiest_day = runs_per_day * process.weight * max(weekdays) / (sum(weekdays) / 7)
-    busiest_hour = busiest_day * float(process.rhythm.hour_shares().max())
-    hours_of_work = busiest_hour * process.median_ms * _MEAN_OVER_MEDIAN / 3_600_000
-    return max(1, math.ceil(hours_of_work / _UTILISATION))
+_BY_VISIT = ("node", "taken", "gap_us", "duration_us", "retries", "doubt", "heal", "missing")
 
 
-def dispatch(queued_us: Ints, length_us: Ints, *, robots: int) -> Ints:
-    """When each run starts if robots take turns and each does one run at a time.
-
-    Parameters
-    ----------
-    queued_us : numpy.ndarray
-        When each was queued, microseconds, ascending.
-    length_us : numpy.ndarray
-        How long each takes, microseconds.
-    robots : int
-        How many there are; run i is done by robot i modulo this.
-
-    Returns
-    -------
-    numpy.ndarray
-        Start times, microseconds, none before its run was queued.
-
-    Examples
-    --------
-    >>> print(dispatch(np.array([0, 1, 2, 9]), np.array([5, 5, 5, 5]), robots=2))
-    [0 1 5 9]
-
-    References
-    ----------
-    The maximum form of the waiting-time recursion: Lindley (1952), doi:10.1017/S0305004100027638
-    """
-    turns = -(-len(queued_us) // robots)
-    padding = turns * robots - len(queued_us)
-    queued = np.pad(queued_us, (0, padding)).reshape(turns, robots)
-    length = np.pad(length_us, (0, padding)).reshape(turns, robots)
-    before = np.cumsum(length, axis=0) - length
-    started: Ints = np.maximum.accumulate(queued - before, axis=0) + before
-    return started.reshape(-1)[: len(queued_us)]
-
-
-def draw_runs(
-    process: Process,
-    queued_us: Ints,
-    *,
-    seed: int,
-    conditions: Conditions,
-    days: int,
-    day_sd: float,
-    robots: int,
-    first_host: int,
-) -> Runs:
-    """Draw all that happens in the runs of one workflow, apart from planted faults.
-
-    Parameters
-    ----------
-    process : Process
-        The workflow.
-    queued_us : numpy.ndarray
-        When its runs are queued, microseconds since 1970 UTC, ascending.
-    seed : int
-        The fleet's seed.
-    conditions : Conditions
-        The hosts.
-    days : int
-        UTC days that the fleet touches.
-    day_sd : float
-        Standard deviation of the logarithm of the day effect.
-    robots : int
-        How many robots run it.
-    first_host : int
-        The number of the first robot's host; the others follow in turn.
-
-    Returns
-    -------
-    Runs
-    """
-    n, k = len(queued_us), len(process.nodes)
-    actions = [node.action for node in process.nodes]
-    number = np.arange(n, dtype=np.int64)
-    robot = number % robots
-    host = (first_host + robot) % len(conditions.hosts)
-
-    rng = stream(seed, f"{process.workflow_id} days")
-    of_day = day_factors(rng, queued_us, start_us=conditions.start_us, days=days, sd=day_sd)
-    risk_of_day = day_factors(rng, queued_us, start_us=conditions.start_us, days=days, sd=_FAILURE_DAY_SD)
-
-    rng = stream(seed, f"{process.workflow_id} durations")
-    case = np.exp(rng.normal(0, _CASE_SD, n))
-    factor = case * of_day * conditions.factor(host, queued_us)
-    spread = np.asarray([action.spread for action in actions])
-    median_us = np.asarray([node.median_ms for node in process.nodes]) * 1000
-    own_us = np.exp(rng.normal(size=(n, k)) * spread) * median_us * factor[:, None] * _tail(rng, n, k)
-    gap_us = np.exp(rng.normal(size=(n, k + 1)) * _GAP_SPREAD) * _GAP_MS * 1000
-
-    rng = stream(seed, f"{process.workflow_id} outcomes")
-    retry_rate = np.asarray([action.retry_rate for action in actions])
-    again = rng.random((n, k))
-    retries = (again < retry_rate).astype(np.int64) + (again < 0.25 * retry_rate)
-    failure_rate = np.asarray([action.failure_rate for action in actions])
-    fails = rng.random((n, k)) < failure_rate * risk_of_day[:, None]
-    failed: Bools = np.any(fails, axis=1)
-    stop = np.where(failed, fails.argmax(axis=1) + 1, k)
-    messages, failure, wait_us, retried = _failures(process, stop - 1, failed, rng.random(n))
-    cancelled = (rng.random(n) < _CANCELLED_SHARE) & ~failed
-    stop = np.where(cancelled, 1 + (rng.random(n) * (k - 1)).astype(np.int64), stop)
-
-    rows = np.flatnonzero(failed)
-    retries[rows, stop[rows] - 1] = np.where(retried[rows], _MOST_RETRIES, 0)
-    duration_us = own_us * (1 + retries) + _BACKOFF_US * retries
-    duration_us[rows, stop[rows] - 1] += wait_us[rows] * (1 + retries[rows, stop[rows] - 1])
-
-    rng = stream(seed, f"{process.workflow_id} screens")
-    runs = Runs(
-        process=process,
-        messages=messages,
-        number=number,
-        queued_us=queued_us,
-        started_us=queued_us,
-        robot=robot,
-        host=host,
-        lines=np.maximum(1, np.rint(8 * case**2)).astype(np.int64),
-        stop=stop,
-        failure=failure,
-        cancelled=cancelled,
-        duration_us=np.maximum(1, np.rint(duration_us)).astype(np.int64),
-        gap_us=np.rint(gap_us).astype(np.int64),
-        retries=retries,
-        doubt=np.abs(rng.normal(0, 0.02, (n, k))),
-        heal=rng.random((n, k)),
-    )
-    return replace(runs, started_us=dispatch(queued_us, runs.length_us(), robots=robots))
-
-
-def _tail(rng: np.random.Generator, n: int, k: int) -> Floats:
-    """Factors that are 1 but for a few steps, whose excess is Pareto distributed."""
-    factors = np.ones((n, k))
-    struck = rng.random((n, k)) < _TAIL_SHARE
-    excess = _TAIL_SCALE * rng.pareto(_TAIL_INDEX, int(struck.sum()))
-    factors[struck] = np.minimum(1 + excess, _TAIL_CAP)
-    return factors
-
-
-def _failures(
-    process: Process, at: Ints, failed: Bools, chance: Floats
-) -> tuple[tuple[Message, ...], Ints, Floats, Bools]:
-    """What each failed run says, how long it waited in vain in each attempt (µs), and whether it tried again."""
-    messages: list[Message] = []
-    failure = np.full(len(at), -1, np.int64)
-    wait_us = np.zeros(len(at))
-    retried = np.zeros(len(at), np.bool_)
-    for place, node in enumerate(process.nodes):
-        ways: tuple[Failure, ...] = FAILURES[node.action.family]
-        weights = np.cumsum([way.weight for way in ways])
-        rows = np.flatnonzero(failed & (at == place))
-        way = np.searchsorted(weights / weights[-1], chance[rows], side="right")
-        failure[rows] = len(messages) + way
-        wait_us[rows] = np.asarray([w.wait_s * 1e6 for w in ways])[way]
-        retried[rows] = np.asarray([w.retried for w in ways])[way]
-        for one in ways:
-            line = failure_line(one, node)
-            trace = failure_trace(line, process, node)
-            messages.append(Message(line=line, trace=trace, exception_kind=one.exception_kind))
-    return tuple(messages), failure, wait_us, retried
+def attempts_us(own_us: Floats, retries: Small) -> Floats:
+    """How long a visit takes with so many retries: each a further attempt, after a pause of 1.5 seconds."""
+    spent: Floats = own_us * (1 + retries) + _BACKOFF_US * retries
+    return spent

@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from scipy.stats import mannwhitneyu
+from scipy.stats import binomtest, mannwhitneyu, ttest_ind
 
 from rpa_lab.errors import InputError
 from rpa_lab.schema import TABLES
-from rpa_lab.simulate import Fleet, fleet
+from rpa_lab.simulate import Flaws, Fleet, fleet
 
 END = date(2026, 11, 2)
 _US = timedelta(microseconds=1)
@@ -25,8 +25,11 @@ import io
 from datetime import date
 from hashlib import blake2b
 from rpa_lab.simulate import fleet
-made = fleet(days=5, workflows=3, seed=7, end=date(2026, 11, 2))
-for frame in (made.executions, made.steps, made.recoveries, made.truth):
+from rpa_lab.simulate.flaws import everyday_flaws
+options = {"faults": ["all"], "resources": True, "flaws": everyday_flaws(4), "tz": "Europe/Berlin"}
+made = fleet(5, 6, 7, end=date(2026, 11, 2), **options)
+frames = (made.executions, made.steps, made.recoveries, made.resources, made.changes, made.collector_health, made.truth)
+for frame in frames:
     buffer = io.BytesIO()
     frame.rechunk().write_ipc(buffer)
     print(blake2b(buffer.getvalue()).hexdigest())
@@ -50,7 +53,7 @@ def test_same_arguments_give_the_same_bytes_in_another_process() -> None:
         ).stdout
         for salt, threads in (("1", "1"), ("2", "4"))
     ]
-    assert len(outputs[0].split()) == 5
+    assert len(outputs[0].split()) == 8
     assert outputs[0] == outputs[1]
 
 
@@ -73,21 +76,32 @@ def test_a_further_workflow_changes_nothing_in_the_others() -> None:
         assert_frame_equal(getattr(few, table), frame.filter(pl.col("workflow_id").is_in(known.to_list())))
 
 
-@pytest.mark.parametrize("table", ["executions", "steps", "recoveries"])
-def test_frames_have_the_public_columns_of_the_schema_and_keep_its_nulls(made: Fleet, table: str) -> None:
+@pytest.mark.parametrize("table", ["executions", "steps", "recoveries", "resources", "changes", "collector_health"])
+def test_frames_have_the_public_columns_of_the_schema_and_keep_its_nulls(table: str) -> None:
+    made = fleet(
+        days=7,
+        workflows=8,
+        seed=3,
+        end=datetime(2026, 11, 2, 12, tzinfo=UTC),
+        runs_per_day=300,
+        resources=True,
+        flaws=Flaws(running=True),
+        faults=["fix"],
+    )
     arrow = TABLES[table].arrow
     expected = pl.Schema(pl.DataFrame(schema=pl.Schema(arrow)).select(TABLES[table].names).schema)
     frame: pl.DataFrame = getattr(made, table)
     assert frame.schema == expected
+    assert frame.height > 0
     required = [column.name for column in TABLES[table].columns if not column.nullable]
     assert frame.select(pl.col(required).null_count().sum()).row(0) == (0,) * len(required)
     key = TABLES[table].key
-    if table != "steps":
-        assert key is not None
+    if table != "steps" and key is not None:
         assert frame[key].n_unique() == frame.height
 
 
 def test_steps_lie_inside_their_execution_one_after_another(made: Fleet) -> None:
+    shares = []
     steps_of = {key[0]: rows for key, rows in made.steps.partition_by("execution_id", as_dict=True).items()}
     assert set(steps_of) == set(made.executions["execution_id"])
     for run in made.executions.sample(800, seed=1).iter_rows(named=True):
@@ -100,7 +114,8 @@ def test_steps_lie_inside_their_execution_one_after_another(made: Fleet) -> None
         times.append(run["completed_at"])
         assert all(earlier < later for earlier, later in pairwise(times))
         gaps = [later - earlier for earlier, later in list(pairwise(times))[::2]]
-        assert max(gaps) < timedelta(milliseconds=500)
+        shares.append(sum(gaps, timedelta()) / (run["completed_at"] - run["started_at"]))
+    assert 0.02 < np.mean(shares) < 0.15
 
 
 @pytest.mark.parametrize("table", ["executions", "steps", "recoveries"])
@@ -117,7 +132,6 @@ def test_counts_of_steps_and_the_failed_last_step_agree_with_the_execution(made:
     seen: dict[str, list[dict[str, object]]] = {}
     for step in made.steps.iter_rows(named=True):
         seen.setdefault(step["execution_id"], []).append(step)
-    lengths: dict[str, int] = dict(made.executions.group_by("workflow_id").agg(pl.col("steps_total").max()).iter_rows())
     for run_id, run in runs.items():
         steps = seen[run_id]
         statuses = [step["status"] for step in steps]
@@ -133,10 +147,6 @@ def test_counts_of_steps_and_the_failed_last_step_agree_with_the_execution(made:
             assert statuses == ["completed"] * len(steps)
             assert (run["error_message"], run["error_details"], run["exception_kind"]) == (None, None, None)
             assert all(step["error_details"] is None for step in steps)
-        if run["status"] == "completed":
-            assert len(steps) == lengths[run["workflow_id"]]
-        if run["status"] == "cancelled":
-            assert len(steps) < lengths[run["workflow_id"]]
 
 
 def test_recoveries_lie_within_the_retried_step_that_they_name(made: Fleet) -> None:
@@ -172,8 +182,8 @@ def test_workflows_differ_in_size_and_failures_in_kind(made: Fleet) -> None:
     counts = made.executions["workflow_id"].value_counts()["count"].to_numpy()
     assert len(counts) == 8
     assert counts.max() > 3 * counts.min()
-    steps_per_run = made.executions.group_by("workflow_id").agg(pl.col("steps_total").max())["steps_total"]
-    assert steps_per_run.is_between(6, 14).all()
+    steps_per_run = made.executions.group_by("workflow_id").agg(pl.col("steps_total").mean())["steps_total"]
+    assert steps_per_run.is_between(5, 14).all()
     month = fleet(days=30, workflows=8, seed=3, end=END).executions.filter(status="failed")
     for word in ("Timeout", "ElementNotFound", "ApplicationError", "ConnectionError", "Authentication", "Validation"):
         assert month["error_message"].str.starts_with(word).any() or month["error_message"].str.contains(word).any()
@@ -204,11 +214,11 @@ def _of_days(made: Fleet) -> float:
 
 
 def test_the_day_effect_has_the_standard_deviation_asked_for() -> None:
-    options = {"days": 60, "workflows": 6, "seed": 5, "runs_per_day": 80.0}
+    options = {"days": 60, "workflows": 6, "seed": 5, "runs_per_day": 250.0}
     for sd in (0.0, 0.05, 0.10):
         simulated = fleet(**options, end=END, faults=(), load_sd=0, day_sd=sd)  # type: ignore[arg-type]
         estimate = _of_days(simulated)
-        assert estimate == pytest.approx(sd, abs=0.02)
+        assert estimate == pytest.approx(sd, abs=0.015)
 
 
 def test_load_slows_all_runs_of_a_host_hour_after_hour() -> None:
@@ -242,19 +252,31 @@ def test_step_times_have_a_heavy_tail() -> None:
     assert 1.0 < hill < 2.6  # a log-normal of this spread has 6 and more here
 
 
-def test_a_test_on_runs_rejects_far_too_often_where_nothing_changed() -> None:
-    rejected = []
-    for seed in range(8):
+def test_a_test_on_runs_rejects_far_too_often_where_nothing_changed_and_one_on_days_does_not() -> None:
+    """Week against week: who takes runs for independent finds changes everywhere; with days as the unit, few."""
+    on_runs, on_days = [], []
+    for seed in range(14):
         calm = fleet(days=14, seed=seed, end=date(2026, 11, 16), faults=())
-        runs = calm.executions.filter(status="completed")
-        middle = calm.start + timedelta(days=7)
-        for _, group in runs.group_by("workflow_id"):
-            first = group.filter(pl.col("started_at") < middle)["duration_ms"].to_numpy()
-            second = group.filter(pl.col("started_at") >= middle)["duration_ms"].to_numpy()
-            rejected.append(mannwhitneyu(first, second).pvalue < 0.05)
-    share = float(np.mean(rejected))
-    print(f"week against week, nothing changed: a Mann-Whitney test on runs rejects {share:.0%}")  # noqa: T201 - wanted
-    assert share > 0.15
+        runs = calm.executions.filter(status="completed").with_columns(
+            second=pl.col("started_at") >= calm.start + timedelta(days=7), slow=pl.col("duration_ms").log()
+        )
+        for _, group in runs.group_by("workflow_id", maintain_order=True):
+            weeks = [group.filter(pl.col("second") == second) for second in (False, True)]
+            first, second = (week["slow"].to_numpy() for week in weeks)
+            on_runs.append(mannwhitneyu(first, second).pvalue < 0.05)
+            days = [
+                week.group_by(pl.col("started_at").dt.date())
+                .agg(pl.col("slow").mean(), n=pl.len())
+                .filter(pl.col("n") >= 5)
+                for week in weeks
+            ]
+            first, second = (day["slow"].to_numpy() for day in days)
+            on_days.append(ttest_ind(first, second, equal_var=False).pvalue < 0.05)
+    share, level = float(np.mean(on_runs)), float(np.mean(on_days))
+    print(f"week against week, nothing changed, {len(on_runs)} comparisons:")  # noqa: T201 - wanted
+    print(f"  Mann-Whitney on runs rejects {share:.0%}, Welch's t on daily means {level:.0%}")  # noqa: T201 - wanted
+    assert share >= 0.25
+    assert binomtest(sum(on_days), len(on_days), 0.05, alternative="greater").pvalue > 0.01
 
 
 def test_runs_lie_within_the_time_asked_for() -> None:
@@ -289,6 +311,10 @@ def test_volume_is_what_was_asked_for() -> None:
         ({"seed": -1}, "seed is -1, expected"),
         ({"runs_per_day": float("nan")}, "runs_per_day is nan, expected a number greater than 0"),
         ({"day_sd": 2}, "day_sd is 2, expected a number from 0 to 1"),
+        ({"tz": "Europe/Atlantis"}, "tz 'Europe/Atlantis' is no time zone"),
+        ({"releases_per_month": -1}, "releases_per_month is -1, expected a number from 0 to 1000"),
+        ({"flaws": Flaws(abandoned=2)}, "abandoned is 2, expected a fraction from 0 to 1"),
+        ({"flaws": Flaws(clock_skew_sec={"vm-rpa-01": 1e9})}, "clock_skew_sec of vm-rpa-01 is 1000000000.0, expected"),
         ({"end": datetime(2026, 11, 2)}, "end 2026-11-02 00:00 has no time zone"),  # noqa: DTZ001
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpa_lab.simulate.conditions import conditions
-from rpa_lab.simulate.runs import dispatch
+from rpa_lab.simulate.dispatch import dispatch
 
 _JOBS = st.lists(st.tuples(st.integers(0, 10**15), st.integers(0, 10**12)), max_size=40)
 
