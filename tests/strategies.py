@@ -18,6 +18,7 @@ import polars as pl
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from rpa_lab.journal.secret_names import secret_kind
 from rpa_lab.records import (
     ExecutionMetrics,
     Metrics,
@@ -543,7 +544,8 @@ def _robot_cell(text: str) -> str:
 
 
 def _dicts(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.dictionaries(words(max_size=6), values, max_size=3)
+    """Objects whose keys name no secret: what stands under one that does is not kept."""
+    return st.dictionaries(words(max_size=6).filter(lambda key: secret_kind(key) is None), values, max_size=3)
 
 
 def _encodable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -97,6 +97,8 @@ class Background:
                 self._flushing.release()
         finally:
             self._flushers.discard(thread)
+            while self._after_flush:
+                self._after_flush.pop()()
 
     def encode(self) -> list[str]:
         """Check what waits, without writing it; what is wrong with it."""
@@ -183,8 +185,6 @@ class Background:
         finally:
             self._busy = False
             self._say_drops()
-            while self._after_flush:
-                self._after_flush.pop()()
         failing, self._failing = self._failing, False
         if failing:
             _say("can write to %s again", self.flusher.root)

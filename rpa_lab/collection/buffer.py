@@ -6,7 +6,7 @@ tenth of the bound is kept free for executions and recoveries, so that a flood o
 The bound is a stock of places. A record takes one and its place is given back once it is on disk (`release`), so what
 is being written counts too. Taking a place and keeping a record are one call each into C (`take`, `keep`), hence
 atomic: recording needs no lock, whatever other threads, signal handlers or the flusher do. A place stands for
-`ROW_BYTES`; what texts have beyond 500 characters is counted exactly, one record after the other.
+`ROW_BYTES`; a record whose texts have more than 500 characters takes as many more as they fill.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Buffer:
     max_rows : int
         The most records that may wait or be in the middle of being written.
     max_bytes : int
-        The most bytes that they may take: `ROW_BYTES` each, and what texts have beyond 500 characters.
+        The most bytes that they may take: `ROW_BYTES` each, and texts of more than 500 characters on top.
     many : int, optional
         As many records are many: `take` says so, once.
 
@@ -71,25 +71,24 @@ class Buffer:
     """
 
     def __init__(self, *, max_rows: int, max_bytes: int, many: int | None = None) -> None:
-        places = max(min(max_rows, max_bytes // ROW_BYTES), 1)
+        units = max_bytes // ROW_BYTES
+        places = max(min(max_rows, units), 1)
         self.max_bytes = max_bytes
         self.dropped: dict[Reason, int] = dict.fromkeys(REASONS, 0)
         self.closed = False
-        self._records: deque[Record] = deque()
-        self._reserve: list[Place] = [None] * (places // 10)  # for executions and recoveries
-        self._reserved = len(self._reserve)
-        self._free: list[Place] = [None] * (places - self._reserved)
-        self._half = len(self._free) // 2
-        self._many = None if many is None else max(min(many, self._half), 1)
-        self._mark()
-        self._spare = max_bytes - places * ROW_BYTES  # bytes of which no place is made
-        self._spare_reserved = self._spare // 10
-        self._spare_half = self._spare // 2 if self._spare > self._half * ROW_BYTES else 0
-        self._given_up = 0  # places that became bytes for long texts
         self.drained = self.lost = self._refused = 0
-        self._out = self._extra_out = 0  # drained and not released: rows, and the bytes of their long texts
+        self._out = self._long_out = 0  # drained and not released: records, and places of their long texts
+        self._records: deque[Record] = deque()
+        # three stocks: places for any record, for executions and recoveries only, and for long texts only
+        self._reserve: list[Place] = [None] * (places // 10)
+        self._free: list[Place] = [None] * (places - len(self._reserve))
+        self._room: list[Place] = [None] * max(units - places, 0)
+        self._full = (len(self._room), len(self._reserve))
+        self._half = (len(self._free) // 2, len(self._room) // 2)
+        self._many = None if many is None else max(min(many, self._half[0]), 1)
+        self._mark()
         self._lock = threading.Lock()
-        self._late: deque[Callable[[], None]] = deque()  # changes that are still to be made
+        self._late: deque[Callable[[], None]] = deque()  # changes of the counts that are still to be made
         self.take = self._free.pop
         self.keep = self._records.append
 
@@ -99,7 +98,7 @@ class Buffer:
     @property
     def is_crowded(self) -> bool:
         """Whether more than half of the room is taken."""
-        return len(self._free) < self._half or self._spare < self._spare_half
+        return len(self._free) < self._half[0] or len(self._room) < self._half[1]
 
     @property
     def recorded(self) -> int:
@@ -114,15 +113,28 @@ class Buffer:
         record : tuple
             What was said.
         texts : int
-            Characters of its texts together.
+            Bytes of its texts together.
         vital : bool
             Whether it may use the last tenth of the room.
         """
-        self._one_at_a_time(lambda: self._add(record, texts if texts > SHORT else 0, vital=vital))
+        more = -(-texts // ROW_BYTES) if texts > SHORT else 0
+        if self.closed:
+            self.refuse("closed")
+        elif more >= self.max_bytes // ROW_BYTES:
+            self.refuse("too_large")
+        elif not self._take(more, vital=vital):
+            self.refuse("queue_full")
+        else:
+            self.keep((_LONG, more, record) if more else record)
 
     def refuse(self, reason: Reason) -> None:
         """Count a record that was never fit to be kept."""
-        self._one_at_a_time(lambda: self._refuse(reason))
+
+        def count() -> None:
+            self._refused += 1
+            self.dropped[reason] += 1
+
+        self._one_at_a_time(count)
 
     def count_dropped(self, reason: Reason, rows: int) -> None:
         """Count records that were drained and then lost."""
@@ -151,7 +163,7 @@ class Buffer:
             while len(records) < most and self._records:
                 record = self._records.popleft()
                 if record[0] is _LONG:
-                    self._extra_out += record[1]
+                    self._long_out += record[1]
                     record = record[2]
                 records.append(record)
         finally:
@@ -161,59 +173,33 @@ class Buffer:
 
     def release(self) -> None:
         """Give back the places of all that was drained: it is on disk, or counted as dropped."""
-
-        def give_back() -> None:
-            rows, extra, self._out, self._extra_out = self._out, self._extra_out, 0, 0
-            if self.closed:
-                return
-            self._spare += extra
-            again = min(self._given_up, self._spare // ROW_BYTES)
-            self._given_up -= again
-            self._spare -= again * ROW_BYTES
-            self._give_back(rows + again)
-
-        if self._out:
-            self._one_at_a_time(give_back)
+        places, self._out, self._long_out = self._out + self._long_out, 0, 0
+        if not self.closed:
+            self._give_back(places)
 
     def close(self) -> None:
         """Keep no more records: what comes now is counted as dropped."""
         self.closed = True
         self._free.clear()
         self._reserve.clear()
+        self._room.clear()
 
-    def _add(self, record: Record, extra: int, *, vital: bool) -> None:
-        if self.closed:
-            self._refuse("closed")
-        elif ROW_BYTES + extra > self.max_bytes:
-            self._refuse("too_large")
-        elif not self._take(extra, vital=vital):
-            self._refuse("queue_full")
-        else:
-            self.keep((_LONG, extra, record) if extra else record)
-
-    def _take(self, extra: int, *, vital: bool) -> bool:
-        """Take a place, and room for so many more bytes: first such of which no place is made, then whole places."""
-        lacking = extra - max(self._spare - (0 if vital else self._spare_reserved), 0)
-        more = -(-lacking // ROW_BYTES) if lacking > 0 else 0
+    def _take(self, more: int, *, vital: bool) -> bool:
+        """Take a place, and as many more for long texts."""
+        usual = (self._free, self._reserve) if vital else (self._free,)
         for taken in range(1 + more):  # one by one: other threads take places all the while
-            if not self._take_one(vital=vital):
+            if not _take_of((self._room, *usual) if taken else usual):
                 self._give_back(taken)
                 return False
-        self._given_up += more
-        self._spare += more * ROW_BYTES - extra
         return True
 
-    def _take_one(self, *, vital: bool) -> bool:
-        for places in (self._free, self._reserve) if vital else (self._free,):
-            with suppress(IndexError):
-                places.pop()
-                return True
-        return False
-
     def _give_back(self, places: int) -> None:
-        first = min(places, self._reserved - len(self._reserve))
-        self._reserve.extend([None] * first)
-        self._free.extend([None] * (places - first))
+        """Fill the two smaller stocks first; what is taken from one and given to another is the same in all."""
+        for stock, full in zip((self._room, self._reserve), self._full, strict=True):
+            some = max(min(places, full - len(stock)), 0)
+            stock.extend([None] * some)
+            places -= some
+        self._free.extend([None] * places)
         self._mark()
 
     def _mark(self) -> None:
@@ -222,12 +208,8 @@ class Buffer:
             with suppress(IndexError):  # there are not so many places
                 self._free[-self._many] = True
 
-    def _refuse(self, reason: Reason) -> None:
-        self._refused += 1
-        self.dropped[reason] += 1
-
     def _one_at_a_time(self, change: Callable[[], None]) -> None:
-        """Make a change, or leave it to whoever is making one: nobody ever waits.
+        """Make a change of the counts, or leave it to whoever is making one: nobody ever waits.
 
         Who is making one may be another thread, or this very thread, interrupted by the signal handler that calls.
         """
@@ -238,3 +220,11 @@ class Buffer:
                     self._late.popleft()()
             finally:
                 self._lock.release()
+
+
+def _take_of(stocks: tuple[list[Place], ...]) -> bool:
+    for stock in stocks:
+        with suppress(IndexError):
+            stock.pop()
+            return True
+    return False
