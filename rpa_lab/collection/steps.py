@@ -92,11 +92,13 @@ class Step:
         return node_of(getattr(self, "_names", self._name))
 
     def __enter__(self) -> Self:
-        if self.recoveries:  # it is entered again: another step
-            self.recoveries = ()
         above = _here()
-        self._names = self._name if above is self._run else self._within(above)
-        self._token = _enter(self if self._run is not None else above)
+        if above is self._run:
+            self._names = self._name
+            self._token = _enter(self)
+        else:
+            self._names = self._within(above)
+            self._token = _enter(self if self._run is not None else above)
         self._began = perf_counter()
         return self
 
@@ -178,7 +180,8 @@ class Step:
             status = status_of(error, interrupted="failed")
         if error is not None and status == "failed":
             details = said_of(error)[1]
-        return status, (details, self.step_id if self.recoveries else None, self._application)
+        healed = self.recoveries and self.recoveries[-1].of == self._began  # and not by an earlier use of this object
+        return status, (details, self.step_id if healed else None, self._application)
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         """Record each call of the function as a step of the execution that is open where it is called."""
@@ -213,6 +216,7 @@ class Recovery:
         "_started_us",
         "_step",
         "confidence_score",
+        "of",
         "recovery_id",
         "status",
         "strategy",
@@ -223,6 +227,7 @@ class Recovery:
         self._run = run
         self._step = step
         self.strategy = strategy
+        self.of = 0.0  # when the step was entered, which tells it from other uses of the same object
         self.recovery_id = os.urandom(8).hex()
         self.confidence_score: float | None = None
         self.status: str | None = None
@@ -232,6 +237,9 @@ class Recovery:
             here = self._step if isinstance(self._step, Step) else _here()
             self._run = here._run if isinstance(here, Step) else here
         if isinstance(self._step, Step):
+            self.of = getattr(self._step, "_began", 0.0)
+            if self._step.recoveries and self._step.recoveries[-1].of != self.of:
+                self._step.recoveries = ()  # the same object was entered again: another step
             if not self._step.recoveries:  # its place among the steps isn't known before it ends
                 self._step.step_id = f"{self._run.execution_id if self._run else ''}:{os.urandom(6).hex()}"
             self._step.recoveries += (self,)
