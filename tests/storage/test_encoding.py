@@ -1,4 +1,4 @@
-"""How large compacted files are and how little of them a query reads; benchmarks/bench_storage.py has the full day."""
+"""How large compacted files are and how little of them a query reads; benchmarks/storage.py has the full day."""
 
 from __future__ import annotations
 
