@@ -45,6 +45,8 @@ _GROUP: Final = 8192
 """The most rows of a row group in a compacted file."""
 _ALONE: Final = 1024
 """A workflow of so many rows has row groups of its own."""
+_FEW: Final = 100
+"""Rows of a fragment up to which it is written in the quickest way."""
 _LARGE: Final = 1_000_000
 """Bytes from which threads read a file faster than one does: they cost more than a fragment."""
 
@@ -107,7 +109,8 @@ def encode_parquet(
         **{key.encode(): value for key, value in (facts or {}).items()},
         b"seal": _BLANK,
     }
-    options = _options(table, compacted=compacted) | ({} if level is None else {"compression_level": level})
+    few = rows.num_rows <= _FEW and level is None
+    options = _options(table, compacted=compacted, few=few) | ({} if level is None else {"compression_level": level})
     with pq.ParquetWriter(sink, table.arrow, **options) as writer:
         for start, end in _row_groups(rows) if compacted else [(0, rows.num_rows)]:
             writer.write_table(rows.slice(start, end - start))
@@ -267,8 +270,10 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _options(table: Table, *, compacted: bool) -> dict[str, Any]:
+def _options(table: Table, *, compacted: bool, few: bool = False) -> dict[str, Any]:
     if not compacted:
+        if few:  # the codec and a dictionary for each column would take longer than the rows
+            return {"compression": "snappy", "use_dictionary": False, "store_schema": True}
         return {"compression": "zstd", "compression_level": 1, "store_schema": True}
     repeating = {
         "name",
