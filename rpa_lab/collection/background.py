@@ -69,9 +69,7 @@ class Background:
                 thread = threading.Thread(target=self._keep_flushing, daemon=True, name="rpa-lab-flusher")
                 thread.start()
                 self.thread = thread
-        except (
-            RuntimeError
-        ):  # no thread to be had, or the interpreter is ending: the flush at exit writes what there is
+        except RuntimeError:  # no thread is to be had, or the process ends: the flush at exit writes what there is
             return False
         finally:
             self._starting.release()

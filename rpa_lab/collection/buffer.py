@@ -31,7 +31,7 @@ SHORT: Final = 500
 """Texts of a record that have at most so many characters together are part of its fixed size."""
 ROW_BYTES: Final = 900
 """What a record with short texts takes: some 300 bytes for the tuple and its numbers, and the texts."""
-_LONG: Final = "long"  # marks a record that is stored with the bytes that it takes beyond its place
+_LONG: Final = "long"  # marks a record that is stored with the number of places that it takes beyond its own
 
 
 class Buffer:

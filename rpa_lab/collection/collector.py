@@ -24,7 +24,7 @@ from rpa_lab.collection.context import as_json
 from rpa_lab.collection.flusher import Flusher
 from rpa_lab.collection.hooks import Execution
 from rpa_lab.collection.outcome import is_of_signal, text_of
-from rpa_lab.collection.steps import Recovery, Step
+from rpa_lab.collection.steps import Recovery, Step, new_step
 from rpa_lab.errors import InputError, RpaLabError, StoreError, quote
 from rpa_lab.journal.mode import checked_mode
 
@@ -512,14 +512,8 @@ class MetricsCollector:
         Step
             A context manager and decorator.
         """
-        step = Step()
+        step = new_step(None, name, action_type=action_type, target_element=target_element, application=application)
         step._collector = self
-        step._run = None
-        step._name = name
-        step._action_type = name if action_type is None else action_type
-        step._application = application
-        step.target_element = target_element
-        step.confidence_score, step.retry_count, step.status, step.recoveries = None, 0, None, ()
         return step
 
     def recovery(self, step: Step | str, *, strategy: str) -> Recovery:

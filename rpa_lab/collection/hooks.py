@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar
 
 from rpa_lab.collection.outcome import said_of, status_of
-from rpa_lab.collection.steps import HERE, Recovery, Step, decorated
+from rpa_lab.collection.steps import HERE, Recovery, Step, decorated, new_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,6 @@ __all__ = ["Execution"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_new = object.__new__
 
 
 class Execution:
@@ -88,26 +87,7 @@ class Execution:
         self._used = False
         self._outer: Execution | Step | None = None  # what was open when it was entered
 
-    def step(
-        self,
-        name: str,
-        *,
-        action_type: str | None = None,
-        target_element: str | None = None,
-        application: str | None = None,
-    ) -> Step:
-        """A step of this execution; arguments as for `MetricsCollector.step`."""
-        step = _new(Step)  # and not Step(...): calling __init__ too would take a twentieth of a step's time
-        step._run = self
-        step._name = name
-        step._action_type = name if action_type is None else action_type
-        step._application = application
-        step.target_element = target_element
-        step.confidence_score = None
-        step.retry_count = 0
-        step.status = None
-        step.recoveries = ()
-        return step
+    step = new_step
 
     def recovery(self, step: Step | str, *, strategy: str) -> Recovery:
         """An attempt to heal a step; arguments as for `MetricsCollector.recovery`."""

@@ -183,7 +183,7 @@ class Ledger:
         now = now_ns // 1000 if now_ns is not None else None
         started, completed, duration_ms = self._times(started, completed, duration_ms, now)
         key = execution_id if type(execution_id) is str else str(execution_id)
-        known = self._open.kept.get(key) or self._ended.kept.get(key)
+        known = self._known(key)
         if known is None:
             if step_id is None and index is None:
                 # other processes may record steps of this execution too: an index of our own would clash with theirs
@@ -223,7 +223,7 @@ class Ledger:
         """A step that was a `with` block as one that was told: its times on the clock by which its run started."""
         _, ids, names, action_type, target, began, ended, status, confidence, retries, more = record
         execution_id, workflow_id = ids
-        known = self._open.kept.get(execution_id)
+        known = self._known(execution_id)
         if known is None or known.began is None:
             start, at = time_ns() // 1000, perf_counter()
         else:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rpa_lab.collection.collector import MetricsCollector
     from rpa_lab.collection.hooks import Execution
 
-__all__ = ["HERE", "Recovery", "Step", "decorated"]
+__all__ = ["HERE", "Recovery", "Step", "decorated", "new_step"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -33,6 +33,7 @@ HERE: ContextVar[Execution | Step | None] = ContextVar("rpa_lab_here", default=N
 """The innermost execution or step that is open in this thread or task."""
 _DEEPEST = 100  # executions within each other that are looked at; one that is entered within itself has no end
 _here, _enter, _leave = HERE.get, HERE.set, HERE.reset
+_new = object.__new__
 
 
 class Step:
@@ -110,16 +111,22 @@ class Step:
             _leave(self._token)
         except (ValueError, RuntimeError):
             pass  # left in another context than entered (a generator closed elsewhere), or twice: it ends with that
-        run, more = self._run, None
+        run = self._run
+        more: tuple[str | None, str | None, str | None] | None = None
         if run is None:  # no execution is open: there is nothing that it could be a step of
             self._collector.record_step(node_id=self.node_id)
             return False
         texts, names = run.texts, self._names
         action_type, target, status = self._action_type, self.target_element, self.status
-        if error is not None or status is not None or self._application is not None or self.recoveries:
+        application = self._application
+        if error is not None or status is not None or self.recoveries:
             status, more = self._more(error)
             texts = sys.maxsize
+        elif application is not None:
+            more = (None, None, application)
         try:
+            if application is not None:
+                texts += len(application)
             texts += len(names) + len(action_type)
             if target is not None:
                 texts += len(target)
@@ -192,6 +199,28 @@ class Step:
             return step
 
         return decorated(function, again)
+
+
+def new_step(
+    run: Execution | None,
+    name: str,
+    *,
+    action_type: str | None = None,
+    target_element: str | None = None,
+    application: str | None = None,
+) -> Step:
+    """A step of this execution; arguments as for `MetricsCollector.step`."""
+    step = _new(Step)  # and not Step(...): calling __init__ too would take a twentieth of a step's time
+    step._run = run
+    step._name = name
+    step._action_type = name if action_type is None else action_type
+    step._application = application
+    step.target_element = target_element
+    step.confidence_score = None
+    step.retry_count = 0
+    step.status = None
+    step.recoveries = ()
+    return step
 
 
 class Recovery:
