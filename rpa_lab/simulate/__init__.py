@@ -39,12 +39,30 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # unguarded, mypy would accept any misspelt name
-    _HOME = {"Flaws": "flaws", "Fleet": "simulated", "fleet": "simulation"}
+    _HOME = {
+        "BadSelector": "faults.failure",
+        "Drift": "faults.duration",
+        "FailureBurst": "faults.failure",
+        "Fix": "faults.change",
+        "Flaws": "flaws",
+        "Fleet": "simulated",
+        "LongerWaits": "faults.duration",
+        "MemoryLeak": "faults.schedule",
+        "MixShift": "faults.path",
+        "MoreRetries": "faults.path",
+        "NewStep": "faults.path",
+        "NullFix": "faults.change",
+        "Outage": "faults.failure",
+        "ScheduleCollision": "faults.schedule",
+        "SlowStep": "faults.duration",
+        "StoppedWorkflow": "faults.schedule",
+        "fleet": "simulation",
+    }
 
     def __getattr__(name: str) -> object:
-        if name not in __all__:
+        if name not in _HOME:
             raise AttributeError(f"module 'rpa_lab.simulate' has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f"rpa_lab.simulate.{_HOME.get(name, 'faults')}"), name)
+        value = globals()[name] = getattr(import_module(f"rpa_lab.simulate.{_HOME[name]}"), name)
         return value
 
     def __dir__() -> list[str]:  # tab completion

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 
 from rpa_lab.collection.context import as_json
 from tests import strategies
@@ -12,10 +12,9 @@ from tests import strategies
 
 @given(strategies.json_objects())
 def test_what_json_can_hold_comes_back_as_it_was(context: dict[str, Any]) -> None:
+    assume(not any(number in repr(context) for number in ("inf", "nan")))
     text, changed = as_json(context)
 
-    if any(number in repr(context) for number in ("inf", "nan")):
-        return
     assert (json.loads(text) if text else {}) == context
     assert not changed
 

@@ -328,7 +328,7 @@ def test_a_signal_handler_may_record_flush_and_close(root: Path, call: str) -> N
         from rpa_lab import MetricsCollector
         collector = MetricsCollector(sys.argv[1], buffer_size=50, flush_interval_sec=0.01)
         signal.signal(signal.SIGALRM, lambda *_: {call})
-        signal.setitimer(signal.ITIMER_REAL, 0.03, 0.03)
+        signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
         until = time.monotonic() + 1.5
         n = 0
         while time.monotonic() < until:
@@ -340,9 +340,12 @@ def test_a_signal_handler_may_record_flush_and_close(root: Path, call: str) -> N
         collector.close()
         stats = collector.stats()
         assert stats["recorded"] == stats["written"] + stats["dropped"], stats
+        if "flush" in sys.argv[2]:
+            assert stats["written"] == n, (n, stats)
         print("done")
         """,
         root,
+        call,
     )
 
     assert done.stdout.strip() == "done", done.stderr

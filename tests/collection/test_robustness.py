@@ -117,32 +117,6 @@ def test_a_watchdog_of_the_bots_own_reaches_the_bot_and_the_books_hold(root: Pat
     assert done.stdout.split() == ["20", "0", "0"], done.stdout + done.stderr
 
 
-def test_a_signal_handler_that_flushes_while_its_thread_records_waits_for_nobody(root: Path) -> None:
-    done = run_python(
-        """
-        import signal, sys, time
-        from rpa_lab import MetricsCollector
-        collector = MetricsCollector(sys.argv[1], buffer_size=50, flush_interval_sec=0.01)
-        signal.signal(signal.SIGALRM, lambda *_: collector.flush())
-        signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
-        until = time.monotonic() + 2
-        n = 0
-        while time.monotonic() < until:
-            collector.record_execution_start(str(n), "w")
-            n += 1
-            if n % 100 == 0:
-                collector.flush()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        collector.close()
-        stats = collector.stats()
-        print(stats["recorded"] - n, stats["written"] - n)
-        """,
-        root,
-    )
-
-    assert done.stdout.split() == ["0", "0"], done.stderr
-
-
 def test_where_no_thread_can_be_started_the_next_record_tries_again(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

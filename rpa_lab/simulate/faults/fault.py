@@ -9,6 +9,7 @@ what the fault is about.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -78,7 +79,7 @@ class Fault(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InWorkflow:
+class InWorkflow(ABC):
     """What the faults of one workflow have in common: window, scope and how they are checked."""
 
     kind: ClassVar[str]
@@ -141,9 +142,9 @@ class InWorkflow:
         """Its workflow's runs with the fault in them."""
         return {self.workflow_id: self.planted(fleet[self.workflow_id], world)}
 
+    @abstractmethod
     def planted(self, runs: Runs, world: World) -> Runs:
         """The runs with the fault in them."""
-        raise NotImplementedError
 
     def changes(self, world: World) -> Iterator[dict[str, object]]:  # noqa: ARG002
         """Nothing: nobody knows of it."""

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from rpa_lab.simulate import Fleet, fleet
 
 if TYPE_CHECKING:
-    from rpa_lab.simulate.faults import Fault
+    from rpa_lab.simulate.faults.fault import Fault
 
 END = date(2026, 11, 2)
 DAYS = 21
