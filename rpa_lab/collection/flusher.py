@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import time
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rpa_lab.collection.buffer import REASONS, Buffer
-from rpa_lab.collection.ledger import Ledger, Rows
 from rpa_lab.collection.outcome import is_of_signal, said_of
 from rpa_lab.journal.layout import Fragment, day_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from rpa_lab.collection.ledger import Ledger, Rows
     from rpa_lab.journal.redact import Redactor
 
 __all__ = ["Flusher"]
@@ -71,7 +72,7 @@ class Flusher:
         self.written = 0
         self.corrected = 0
         self.why: str | None = None  # the last record or value that couldn't be kept couldn't be for this
-        self._ledger = Ledger(self.writer, robot_id=robot_id, host=host)
+        self._who = {"robot_id": robot_id, "host": host}
         self._mode = mode
         self._redactor = redactor
         self._seq: dict[tuple[str, date], int] = {}
@@ -80,6 +81,12 @@ class Flusher:
         self._health: tuple[int, ...] = ()
         self._health_at = float("-inf")
         self._flush_ms: float | None = None
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        from rpa_lab.collection.ledger import Ledger  # in the flusher's thread and not at a bot's start
+
+        return Ledger(self.writer, **self._who)
 
     @property
     def waiting(self) -> int:
@@ -251,6 +258,8 @@ class Flusher:
     def _says_health(self, buffer: Buffer, *, final: bool) -> bool:
         drops = tuple(buffer.dropped[reason] for reason in REASONS)
         counts = (buffer.recorded, self.written, self.corrected, *drops)
+        if not counts[0]:
+            return False  # a bot that says nothing leaves nothing
         since = time.monotonic() - self._health_at
         changed = counts != self._health
         due = changed and (since >= _HEALTH_EVERY_S or final or drops != self._health[3:])
@@ -259,7 +268,7 @@ class Flusher:
         row = {
             "timestamp": time.time_ns() // 1000,
             "writer": self.writer,
-            **self._ledger.who,
+            **self._who,
             "pid": os.getpid(),
             "recorded": buffer.recorded,
             "written": self.written,

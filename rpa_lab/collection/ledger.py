@@ -21,16 +21,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from contextlib import suppress
-from functools import lru_cache
 from time import perf_counter, time_ns
 from typing import Any, Final
 
 from rpa_lab.collection.buffer import Record
+from rpa_lab.collection.nodes import node_of
 from rpa_lab.collection.outcome import is_of_signal, said_of
 from rpa_lab.errors import InputError, quote
-from rpa_lab.records import execution_status, node_path, step_status
+from rpa_lab.records import execution_status, step_status
 
-__all__ = ["BETWEEN", "STEP_FIELDS", "Ledger", "Rows", "node_of"]
+__all__ = ["STEP_FIELDS", "Ledger", "Rows"]
 
 STEP_FIELDS: Final = (
     "execution_id",
@@ -58,22 +58,6 @@ _REMEMBERED: Final = 10_000  # executions whose starts and step counts are kept;
 _REMEMBERED_CHARACTERS: Final = 8_000_000  # of what was said at their starts
 _NOTHING_MORE: Final = (None,) * 7
 _NO_DURATION_US: Final = 1e15  # thirty years: what is longer says nothing of when something ended
-
-
-BETWEEN: Final = "\x1f"
-"""Stands between the names of nested steps in a record: the character that is meant to separate units."""
-
-
-@lru_cache(maxsize=1024)
-def node_of(names: str) -> str:
-    r"""The `node_id` of a record's names.
-
-    Examples
-    --------
-    >>> node_of("form\x1fa > b")
-    'form > a \\> b'
-    """
-    return node_path(*str(names).split(BETWEEN))
 
 
 class _Known:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import signal
 import sys
 import threading
 from contextlib import suppress
@@ -52,6 +51,8 @@ def flush_on_sigterm() -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("flush_on_sigterm was called in another thread than the main one, where signals are handled")
+    import signal  # where it is asked for: no other bot's start shall wait for it
+
     before = signal.getsignal(signal.SIGTERM)
     if isinstance(before, _Sigterm):
         return
@@ -69,6 +70,8 @@ class _Sigterm:
             if collector._background.after_own_flush(lambda: self(number, None)):
                 return  # this signal interrupted the main thread's own flush: first that goes on, then this
             collector.flush(timeout=_PATIENCE_S)
+        import signal
+
         if callable(self.before):
             self.before(number, frame)
         elif self.before != signal.SIG_IGN:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, cast
 
 from rpa_lab.collection.buffer import SHORT
-from rpa_lab.collection.ledger import BETWEEN, node_of
+from rpa_lab.collection.nodes import BETWEEN, node_of
 from rpa_lab.collection.outcome import is_of_signal, said_of, status_of, text_of
 
 if TYPE_CHECKING:

@@ -91,3 +91,9 @@ def test_a_long_run_is_seen_every_five_minutes(
     now[0] += 3600.0
     flusher.flush(buffer)
     assert rows(root, "collector_health").height == before
+
+
+def test_a_bot_that_says_nothing_leaves_nothing(root: Path, flusher: Flusher, buffer: Buffer) -> None:
+    flusher.flush(buffer, final=True)
+
+    assert not root.exists()
