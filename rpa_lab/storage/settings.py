@@ -15,7 +15,22 @@ from rpa_lab.errors import InputError, quote
 from rpa_lab.journal.layout import SETTINGS
 from rpa_lab.period import zone_name
 
-__all__ = ["Settings", "parse_settings", "read_settings"]
+__all__ = ["FailureRule", "Settings", "parse_settings", "read_settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRule:
+    """What makes a failure one of a category: every condition that is said has to hold.
+
+    `contains` are literal texts, one of which has to be in the message, whatever their case; `pattern` is a regular
+    expression of Rust's kind, which takes linear time.
+    """
+
+    category: str
+    contains: tuple[str, ...] = ()
+    pattern: str | None = None
+    workflow_id: str | None = None
+    exception_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +38,7 @@ class Settings:
     """A store's settings."""
 
     tz: str = "UTC"
+    failures: tuple[FailureRule, ...] = ()
 
 
 def read_settings(root: Path) -> Settings:

@@ -18,6 +18,7 @@ from rpa_lab.records import Metrics
 from rpa_lab.schema import TABLES, table_named
 from rpa_lab.storage.reading import Reading
 from rpa_lab.storage.remote import RemoteReading, bucket_of, local_path
+from rpa_lab.storage.settings import Settings
 from rpa_lab.storage.writing import Writing, Written, count_steps, fit
 
 __all__ = ["PeriodLike", "TimeSeriesStore", "Written", "in_zone", "matches"]
@@ -110,6 +111,11 @@ class TimeSeriesStore:
     def tz(self) -> str:
         """The name of the zone in which days begin and naive times are read."""
         return self._tz or self._reading.settings().tz
+
+    @property
+    def settings(self) -> Settings:
+        """What its owner set in ``rpa_lab.toml``."""
+        return self._reading.settings()
 
     @property
     def now(self) -> datetime:
