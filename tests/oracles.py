@@ -6,22 +6,28 @@ Nothing here calls the package's own statistics. Rows are dicts, as `DataFrame.t
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
 __all__ = [
     "END_GROUP",
     "START_GROUP",
+    "bin_of",
     "bottlenecks",
     "duration_statistics",
     "durations_by_node",
     "fold",
+    "grouped",
+    "hours_in",
     "joined_lifecycle",
+    "measured",
+    "meets",
     "self_time_by_node",
     "success_rate",
     "value_by_node",
@@ -178,3 +184,107 @@ def joined_lifecycle(events: Iterable[Row]) -> tuple[list[tuple[Row | None, Row]
         else:
             pairs.append((queue.pop(0) if queue else None, event))
     return pairs, sum(map(len, open_starts.values()))
+
+
+def meets(row: Row, filters: Mapping[str, Any], zone: ZoneInfo) -> bool:
+    """Whether a row meets every condition; ``ne`` is all that ``eq`` isn't, else nothing is true of a missing value."""
+    return all(
+        _holds(op, row[name], wanted, zone)
+        for name, said in filters.items()
+        for op, wanted in (
+            said.items() if isinstance(said, dict) else [("in" if isinstance(said, list | tuple | set) else "eq", said)]
+        )
+    )
+
+
+def _holds(op: str, value: Any, wanted: Any, zone: ZoneInfo) -> bool:
+    if op == "in":
+        return any(_holds("eq", value, each, zone) for each in wanted)
+    if op == "ne":
+        return not _holds("eq", value, wanted, zone)
+    if value is None or wanted is None:
+        return op == "eq" and value is None and wanted is None
+    if isinstance(value, datetime):
+        wanted = _moment(wanted, zone)
+    if op in ("contains", "prefix"):
+        return any(value[at : at + len(wanted)] == wanted for at in range(len(value) + 1 if op == "contains" else 1))
+    if value == wanted:
+        return op in ("eq", "le", "ge")
+    return op in (("lt", "le") if value < wanted else ("gt", "ge")) if op != "eq" else False
+
+
+def _moment(said: Any, zone: ZoneInfo) -> datetime:
+    at = datetime.fromisoformat(said) if isinstance(said, str) else said
+    at = at if isinstance(at, datetime) else datetime.combine(at, time(0))
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def bin_of(name: str, at: datetime, zone: ZoneInfo) -> Any:
+    """The bin that a moment lies in: hour and intervals as the moment (UTC) of their start."""
+    local = at.astimezone(zone)
+    match name:
+        case "day":
+            return local.date()
+        case "week":
+            return local.date() - timedelta(days=local.weekday())
+        case "weekday":
+            return local.isoweekday()
+        case "hour_of_week":
+            return local.weekday() * 24 + local.hour
+        case "1d" | "1w":
+            first: date = local.date() - timedelta(days=local.weekday() if name == "1w" else 0)
+            return datetime.combine(first, time(0), tzinfo=zone).astimezone(UTC)
+    minutes = 60 if name == "hour" else int(name.rstrip("minh")) * (60 if name.endswith("h") else 1)
+    back = (local.hour * 60 + local.minute) % minutes
+    start = at.replace(second=0, microsecond=0) - timedelta(minutes=back)
+    while start.astimezone(zone).utcoffset() != local.utcoffset():
+        start += timedelta(minutes=1)  # until the clock was set
+    return start
+
+
+def hours_in(names: Sequence[str], start: datetime, end: datetime, zone: ZoneInfo) -> dict[tuple[Any, ...], float]:
+    """How many hours of a span of whole minutes lie in each combination of bins, counted minute by minute."""
+    minutes: dict[tuple[Any, ...], int] = defaultdict(int)
+    for number in range((end - start) // timedelta(minutes=1)):
+        minutes[tuple(bin_of(name, start + timedelta(minutes=number), zone) for name in names)] += 1
+    return {key: count / 60 for key, count in minutes.items()}
+
+
+def measured(aggregation: str, rows: Sequence[Row], column: str | None) -> tuple[Any, int]:
+    """What an aggregation makes of a group of rows, and of how many rows or values."""
+    if aggregation == "success_rate":
+        ended = [row["status"] for row in rows if row["status"] not in ("running", "skipped")]
+        good = [status for status in ended if status in ("completed", "recovered")]
+        return (100 * len(good) / len(ended) if ended else None), len(ended)
+    if column is None:
+        return len(rows), len(rows)
+    values = [row[column] for row in rows if row[column] is not None]
+    if aggregation == "count":
+        return len(values), len(values)
+    if aggregation == "sum":
+        return sum(values), len(values)
+    if not values:
+        return None, 0
+    match aggregation:
+        case "avg" | "mean":
+            return float(np.mean(values)), len(values)
+        case "min":
+            return min(values), len(values)
+        case "max":
+            return max(values), len(values)
+        case "median":
+            return float(np.median(values)), len(values)
+        case "std":
+            return (float(np.std(values, ddof=1)) if len(values) > 1 else None), len(values)
+    return float(np.percentile(values, float(aggregation.removeprefix("p")))), len(values)
+
+
+def grouped(rows: Iterable[Row], bins: Sequence[str], columns: Sequence[str], zone: ZoneInfo) -> dict[Any, list[Row]]:
+    """The rows by the bins of their time (where they have no start: of their end) and by columns, in this order."""
+    groups: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        at = row.get("started_at") or row.get("completed_at") or row.get("timestamp")
+        if at is None:
+            raise ValueError(f"{row} has no time")
+        groups[*(bin_of(name, at, zone) for name in bins), *(row[name] for name in columns)].append(row)
+    return dict(groups)

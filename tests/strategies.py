@@ -34,16 +34,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "CLOCK_CHANGES",
     "NODES",
     "PROFILES",
     "RESULTS",
     "WORKFLOWS",
     "ZONES",
+    "clock_moments",
     "durations_ms",
     "event_rows",
     "execution_metrics",
     "execution_rows",
     "executions",
+    "filters",
     "frame",
     "hostile_metrics",
     "hostile_text",
@@ -52,6 +55,7 @@ __all__ = [
     "lifecycle_events",
     "load_profile",
     "moments",
+    "recoveries",
     "recovery_metrics",
     "resource_metrics",
     "resources",
@@ -59,6 +63,7 @@ __all__ = [
     "sessions",
     "step_metrics",
     "steps",
+    "storings",
     "told_runs",
     "words",
 ]
@@ -81,6 +86,18 @@ NODES = (
 RESULTS = ("completed", "failed", "cancelled")
 ZONES = ("UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Tokyo")
 """Zones with and without summer time; Lord Howe moves its clock by 30 minutes, Apia once left out a day."""
+
+CLOCK_CHANGES = {
+    "Europe/Paris": ("2026-03-29T01:00", "2026-10-25T01:00"),
+    "America/New_York": ("2026-03-08T07:00", "2026-11-01T06:00"),
+    "Australia/Lord_Howe": ("2026-04-04T15:00", "2026-10-03T15:30"),
+    "Pacific/Apia": ("2011-12-30T10:00", "2011-09-24T14:00"),
+    "America/Sao_Paulo": ("2018-11-04T03:00", "2018-02-18T02:00"),
+    "America/St_Johns": ("2006-10-29T02:31", "2007-03-11T03:31"),
+    "Asia/Kolkata": ("2026-10-25T01:00",),
+    "UTC": ("2026-10-25T01:00",),
+}
+"""When clocks were changed, UTC: by an hour, half an hour, a day, at midnight; and two zones in which they weren't."""
 
 _FIRST = datetime(2026, 10, 23, tzinfo=UTC)
 _DAYS = 5
@@ -582,3 +599,67 @@ def _schema(table: str, *, hidden: bool) -> pl.Schema:
     names = [column.name for column in described.columns] if hidden else list(described.names)
     whole = pl.Schema(described.arrow)
     return pl.Schema({name: whole[name] for name in names})
+
+
+@st.composite
+def clock_moments(draw: st.DrawFn, *, minutes: int = 3000) -> tuple[str, datetime, datetime, list[datetime]]:
+    """A zone, a span of whole minutes about a change of its clock, and moments within it, many near the change."""
+    zone = draw(st.sampled_from(sorted(CLOCK_CHANGES)))
+    change = datetime.fromisoformat(draw(st.sampled_from(CLOCK_CHANGES[zone]))).replace(tzinfo=UTC)
+    start = change - timedelta(minutes=draw(st.integers(0, minutes)))
+    end = change + timedelta(minutes=draw(st.integers(1, minutes)))
+    near = st.integers(-7_200_000_000, 7_200_000_000) | st.sampled_from([0, -1, 1, 1_800_000_000, 3_600_000_000])
+    far = st.integers(0, (end - start) // timedelta(microseconds=1) - 1)
+    times = st.lists(
+        near.map(lambda us: change + timedelta(microseconds=us))
+        | far.map(lambda us: start + timedelta(microseconds=us)),
+        max_size=30,
+    )
+    return zone, start, end, [at for at in draw(times) if start <= at < end]
+
+
+@st.composite
+def recoveries(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> pl.DataFrame:
+    """A frame of attempts to heal steps."""
+    records = draw(st.lists(recovery_metrics(), min_size=min_size, max_size=max_size))
+    return frame("recoveries", [_row(record) | {"recovery_id": f"r{number}"} for number, record in enumerate(records)])
+
+
+@st.composite
+def storings(draw: st.DrawFn) -> list[tuple[int, str, int]]:
+    """How rows come to lie in a store: so many are written, and then this is done with the n-th of five days."""
+    done = st.sampled_from(["nothing", "tiered", "full", "archive"])
+    return draw(st.lists(st.tuples(st.integers(1, 8), done, st.integers(0, _DAYS - 1)), min_size=1, max_size=8))
+
+
+@st.composite
+def filters(draw: st.DrawFn, table: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Conditions on a few columns, as a user says them; most of the values are found in the rows."""
+    said: dict[str, Any] = {}
+    for column in draw(st.lists(st.sampled_from(list(TABLES[table].readable.values())), max_size=3, unique=True)):
+        seen = [row[column.name] for row in rows if row[column.name] is not None]
+        values: st.SearchStrategy[Any] = st.sampled_from(seen) if seen else st.nothing()
+        match column.kind:
+            case "time":
+                values |= moments()
+                values |= moments().map(
+                    lambda at: draw(st.sampled_from([at.replace(tzinfo=None), at.date(), at.isoformat()]))
+                )
+                operators = ["eq", "ne", "lt", "le", "gt", "ge", "in"]
+            case "duration" | "number" | "count":
+                values |= st.integers(0, 5)
+                operators = ["eq", "ne", "lt", "le", "gt", "ge", "in"]
+            case "status":
+                values |= st.sampled_from(TABLES[table].statuses)
+                operators = ["eq", "ne", "in"]
+            case _:
+                values |= words(min_size=0, max_size=2) | st.sampled_from(
+                    ["e", ".", "%", "robot", ".*", "\\", "(", "vm-1"]
+                )
+                operators = ["eq", "ne", "in", "contains", "prefix"]
+        if draw(st.booleans()):
+            said[column.name] = draw(values | st.none() | st.lists(values | st.none(), max_size=4))
+        else:
+            chosen = draw(st.lists(st.sampled_from(operators), min_size=1, max_size=2, unique=True))
+            said[column.name] = {op: draw(st.lists(values, max_size=4) if op == "in" else values) for op in chosen}
+    return said
