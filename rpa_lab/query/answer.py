@@ -10,7 +10,7 @@ import polars as pl
 from rpa_lab.filters import matching
 from rpa_lab.measures import rate_per_hour
 from rpa_lab.period import Span
-from rpa_lab.query.bins import BINS, column_of, hours_in, label
+from rpa_lab.query.bins import BINS, START, begin, column_of, hours_in, label
 from rpa_lab.query.query import Query
 from rpa_lab.schema import Table, table_named
 
@@ -95,6 +95,8 @@ def grouped(rows: pl.LazyFrame, query: Query, *, span: Span) -> pl.LazyFrame:
     groups = list(query.groups)
     table = found.group_by(groups).agg(**made) if groups else found.select(**made)
     table = _with_rates(table, query, bins, span)
+    if query.interval is not None:
+        table = table.with_columns(begin(query.interval, pl.col(START), tz=span.tz).alias(START))
     table = _sorted(table, _down(query.order), groups, None)
     return table.select(*query.answer, *([RUNNING] if query.table == "executions" else []))
 

@@ -20,7 +20,7 @@ from rpa_lab.errors import InputError, quote
 from rpa_lab.period import Span, zone
 from rpa_lab.storage.store import in_zone
 
-__all__ = ["BINS", "INTERVALS", "START", "Stretch", "column_of", "hours_in", "label", "stretches"]
+__all__ = ["BINS", "INTERVALS", "START", "Stretch", "begin", "column_of", "hours_in", "label", "stretches"]
 
 BINS: Final = ("hour", "day", "week", "weekday", "hour_of_week")
 """The bins of time that rows can be grouped by: an hour's start, a date, a Monday, 1 (Monday) to 7, 0 (Monday 0:00) to
@@ -39,6 +39,7 @@ _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UT
 _DAY: Final = timedelta(days=1)
 _HALF_DAY: Final = timedelta(hours=12)  # no clock is changed twice within one
 _SECOND: Final = timedelta(seconds=1)
+_FEW: Final = 6
 _MOST_PIECES: Final = 2_500_000
 
 
@@ -96,22 +97,20 @@ def label(name: str, at: pl.Expr, *, span: Span) -> pl.Expr:
     Returns
     -------
     polars.Expr
-        Of ``day`` and ``week`` a Date, of ``weekday`` and ``hour_of_week`` an integer, of ``hour`` and of intervals the
-        bin's start as a Datetime in the zone.
+        Of ``weekday`` and ``hour_of_week`` an integer; of ``day``, ``week``, ``1d`` and ``1w`` a Date; of ``hour`` and
+        shorter intervals the bin's start as a Datetime in the zone. `begin` makes one of the Date as well.
     """
     utc = at.dt.replace_time_zone(None)
     local = utc + _of_stretch(at, [each.offset for each in stretches(span)], span)
     match name:
-        case "day":
+        case "day" | "1d":
             return local.dt.date()
-        case "week":
+        case "week" | "1w":
             return local.dt.truncate("1w").dt.date()
         case "weekday":
             return local.dt.weekday()
         case "hour_of_week":
             return (local.dt.weekday().cast(pl.Int16) - 1) * 24 + local.dt.hour()
-        case "1d" | "1w":
-            return in_zone(local.dt.truncate(name).cast(pl.Datetime("us")), span.tz)
         case _:
             return _instant(local, name, at, span)
 
@@ -119,6 +118,11 @@ def label(name: str, at: pl.Expr, *, span: Span) -> pl.Expr:
 def column_of(name: str) -> str:
     """The column that a bin has in an answer."""
     return START if name in INTERVALS else name
+
+
+def begin(name: str, label: pl.Expr, *, tz: str) -> pl.Expr:
+    """When the bin of an interval begins, a Datetime in the zone, of its label: there are fewer of these than times."""
+    return in_zone(label.cast(pl.Datetime("us")), tz) if name in ("1d", "1w") else label
 
 
 def hours_in(names: Sequence[str], span: Span) -> pl.DataFrame:
@@ -134,7 +138,7 @@ def hours_in(names: Sequence[str], span: Span) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        One row per combination: a column for each name (for an interval: `START`), and `hours`.
+        One row per combination: a column for each name (for an interval: `START`) with its `label`, and `hours`.
 
     Raises
     ------
@@ -189,8 +193,11 @@ def _instant(local: pl.Expr, step: str, at: pl.Expr, span: Span) -> pl.Expr:
 
 def _of_stretch(at: pl.Expr, values: Sequence[datetime | timedelta], span: Span) -> pl.Expr:
     """The value that belongs to the stretch in which a time lies."""
-    if len(values) == 1:
-        return pl.lit(values[0])
+    if len(values) <= _FEW:  # much quicker than to look each time up
+        found = pl.lit(values[0])
+        for value, each in zip(values[1:], stretches(span)[1:], strict=True):
+            found = pl.when(at >= each.start).then(pl.lit(value)).otherwise(found)
+        return found
     starts = pl.Series([each.start for each in stretches(span)], dtype=pl.Datetime("us", "UTC"))
     number = pl.lit(starts).search_sorted(at, side="right") - 1
     return pl.lit(pl.Series(values)).gather(number)

@@ -35,6 +35,8 @@ class Key:
     """What "now" was; None where the answer is the same at any time."""
     is_over: bool
     """Whether the period was: its answer says so otherwise."""
+    damage: tuple[str, ...]
+    """What is wrong with files behind it; the fingerprint is of those that can be read."""
     fingerprint: str
     """Of the files behind it."""
 

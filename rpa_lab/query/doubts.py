@@ -1,4 +1,4 @@
-"""What an answer may lack, and says so: damaged files, dropped records, runs that haven't ended, days still to come."""
+"""What an answer may lack, in words: records that were dropped, runs that have not ended, days still to come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rpa_lab.period import Span, zone
 from rpa_lab.schema import TABLES
 from rpa_lab.storage.store import TimeSeriesStore
 
-__all__ = ["HEALTH_REACH", "about_period", "about_records", "about_running", "dropped"]
+__all__ = ["HEALTH_REACH", "about_drops", "about_period", "about_running", "dropped"]
 
 HEALTH_REACH: Final = timedelta(days=2)
 """How far before a period collectors' counts are looked for, to tell what was dropped in it from what was before."""
@@ -20,11 +20,10 @@ _REASONS: Final = tuple(name for name in TABLES["collector_health"].names if nam
 _RECORDED: Final = ("executions", "steps", "resources", "recoveries")
 
 
-def about_records(store: TimeSeriesStore, table: str, span: Span) -> tuple[str, ...]:
-    """What happened to the records themselves: damage, files of a newer version, and what collectors dropped."""
-    said = store.warnings(span, tables=[table])
+def about_drops(store: TimeSeriesStore, table: str, span: Span) -> tuple[str, ...]:
+    """What collectors dropped, by their own counts."""
     if table not in _RECORDED:
-        return said
+        return ()
     reach = Span(span.start - HEALTH_REACH, span.end, span.tz)
     columns = ["timestamp", "writer", *_REASONS]
     lost = store.collect(lambda: dropped(store.scan("collector_health", reach, columns=columns), span)).row(
@@ -32,10 +31,10 @@ def about_records(store: TimeSeriesStore, table: str, span: Span) -> tuple[str, 
     )
     count = sum(lost.values())
     if not count:
-        return said
+        return ()
     reasons = ", ".join(f"{n:,} {name.removeprefix('dropped_').replace('_', ' ')}" for name, n in lost.items() if n)
     of = "1 record" if count == 1 else f"{count:,} records"
-    return (*said, f"collectors dropped {of} in this period ({reasons}): of any kind, these among them")
+    return (f"collectors dropped {of} in this period ({reasons}): of any kind, these among them",)
 
 
 def about_running(running: int, rows: int) -> tuple[str, ...]:

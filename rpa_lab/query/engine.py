@@ -16,7 +16,7 @@ from rpa_lab.period import Span
 from rpa_lab.query.answer import RUNNING, columns_read, grouped, listed
 from rpa_lab.query.cache import Answers, CacheView, Key
 from rpa_lab.query.comparison import Comparison, against_first, long
-from rpa_lab.query.doubts import HEALTH_REACH, about_period, about_records, about_running
+from rpa_lab.query.doubts import HEALTH_REACH, about_drops, about_period, about_running
 from rpa_lab.query.metric import metric_of, table_of
 from rpa_lab.query.query import PeriodSaid, Query
 from rpa_lab.query.result import QueryResult
@@ -218,16 +218,23 @@ class QueryEngine:
         now = store.now
         span = query.period.resolve(as_of=now, tz=store.tz) if not query.period.is_all else store.span("all")
         if fingerprint is None:
-            health = Span(span.start - HEALTH_REACH, span.end, span.tz)
-            fingerprint = store.fingerprint(span, tables=[query.table])
-            fingerprint += store.fingerprint(health, tables=["collector_health"])
+            fingerprint = self._fingerprint(query.table, span)
         return Key(
             query=query,
             span=span,
             now=now if query.table == "executions" else None,  # whether one that runs still lives
             is_over=query.period.is_all or span.end <= now,
+            damage=store.warnings(span, tables=[query.table]),
             fingerprint=fingerprint,
         )
+
+    def _fingerprint(self, table: str, span: Span) -> str:
+        """Of the files of the rows, and of what collectors counted before and in the period."""
+        store = self.ts_store
+        if table == "executions":  # which bring along the counts since two days before the period
+            return store.fingerprint(span, tables=[table, "collector_health"])
+        counted = Span(span.start - HEALTH_REACH, span.end, span.tz)
+        return store.fingerprint(span, tables=[table]) + store.fingerprint(counted, tables=["collector_health"])
 
     def _answered(self, query: Query, key: Key) -> QueryResult:
         table = self._table(query, key.span)
@@ -242,7 +249,8 @@ class QueryEngine:
             tz=key.span.tz,
             table=_local(table if query.limit is None else table.head(query.limit), tz=key.span.tz),
             warnings=(
-                *about_records(self.ts_store, query.table, key.span),
+                *key.damage,
+                *about_drops(self.ts_store, query.table, key.span),
                 *about_running(running, rows),
                 *about_period(key.is_over, key.span),
             ),

@@ -226,6 +226,23 @@ def test_an_answer_that_was_being_computed_while_something_was_written_is_not_ke
     assert (len(engine.cache), engine.cache.misses) == (0, 1)
 
 
+def test_damage_that_takes_no_row_away_from_an_answer_is_still_said(engine: QueryEngine) -> None:
+    """A file that came and broke while nobody asked: the rows are those of before, and what is said of them isn't."""
+    asked = {"metrics": "count", "period": "2026-11-03"}
+    before = engine.query(asked)
+    known = engine.ts_store.files()
+    at = datetime(2026, 11, 3, tzinfo=UTC)
+    row = {"execution_id": ["x"], "workflow_id": "w", "started_at": at, "status": "completed"}
+    engine.ts_store.write_frame("executions", pl.DataFrame(row))
+    (new,) = set(engine.ts_store.files()) - set(known)
+    new.write_bytes(new.read_bytes()[:-9])
+    after = engine.query(asked)
+
+    assert before.table.equals(after.table)
+    assert before.warnings == ()
+    assert after.warnings == ("executions 2026-11-03: 1 of 2 files are damaged and left out (see _quarantine.jsonl)",)
+
+
 def test_a_cache_of_no_size_keeps_nothing(engine: QueryEngine) -> None:
     none = QueryEngine(engine.ts_store, cache_size=0)
     none.query({})
