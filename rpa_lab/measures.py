@@ -41,7 +41,7 @@ NUMBERS: Final = ("duration", "number", "count")
 """The kinds of columns that can be added up."""
 
 _ALIASES: Final = {"mean": "avg"}
-_PERCENTILE: Final = re.compile(r"p(\d{1,2}(?:\.\d)?)")
+_PERCENTILE: Final = re.compile(r"p([0-9]{1,2}(?:\.[0-9])?)")
 _SUCCESS: Final = {
     "executions": ("completed", FINISHED),
     "steps": ("completed", ("completed", "failed")),
