@@ -100,9 +100,7 @@ class QueryEngine:
         if found is not None:
             return found
         answer = self._answered(asked, key)
-        if (
-            self._key(asked) == key
-        ):  # else something was written meanwhile, and nobody knows whether it is in the answer
+        if self._key(asked) == key:  # else it isn't known whether what was written meanwhile is in the answer
             self._answers.keep(key, answer)
         return answer
 

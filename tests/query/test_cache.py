@@ -226,6 +226,29 @@ def test_an_answer_that_was_being_computed_while_something_was_written_is_not_ke
     assert (len(engine.cache), engine.cache.misses) == (0, 1)
 
 
+def test_a_run_that_has_fallen_silent_meanwhile_is_abandoned_though_nothing_was_written(engine: QueryEngine) -> None:
+    asked = {"metrics": "success_rate", "period": "2026-11-03/2026-11-05"}
+    row = {"execution_id": ["x"], "workflow_id": "w", "started_at": AS_OF - timedelta(minutes=14), "status": "running"}
+    engine.ts_store.write_frame("executions", pl.DataFrame(row))
+    alive = engine.query(asked)
+    engine.ts_store = engine.ts_store.seen(as_of=AS_OF + timedelta(minutes=2))
+
+    assert alive.table["success_rate"].item() == 100.0
+    assert engine.query(asked).table["success_rate"].item() == pytest.approx(200 / 3)
+
+
+def test_what_collectors_dropped_is_said_as_soon_as_they_say_so(engine: QueryEngine) -> None:
+    asked = {"table": "steps", "metrics": "count", "period": "2026-11-03"}
+    before = engine.query(asked)
+    names = ("recorded", "written", "corrected", "dropped_too_large", "dropped_flush_failed", "dropped_closed")
+    row = {"timestamp": datetime(2026, 11, 3, 9, tzinfo=UTC), "writer": "a", "dropped_queue_full": 1}
+    row |= dict.fromkeys(names, 0) | {"dropped_invalid": 0}
+    engine.ts_store.write_frame("collector_health", pl.DataFrame([row]))
+
+    assert before.warnings == ()
+    assert "collectors dropped 1 record in this period (1 queue full)" in engine.query(asked).warnings[0]
+
+
 def test_damage_that_takes_no_row_away_from_an_answer_is_still_said(engine: QueryEngine) -> None:
     """A file that came and broke while nobody asked: the rows are those of before, and what is said of them isn't."""
     asked = {"metrics": "count", "period": "2026-11-03"}
