@@ -14,7 +14,7 @@ from rpa_lab.query.bins import BINS, START, begin, column_of, hours_in, label
 from rpa_lab.query.query import Query
 from rpa_lab.schema import Table, table_named
 
-__all__ = ["RUNNING", "columns_read", "grouped", "listed"]
+__all__ = ["RUNNING", "columns_read", "grouped", "in_order", "listed"]
 
 RUNNING: Final = "_running"
 """A hidden column of answers over executions: how many of a group (of rows: whether this one) still run."""
@@ -97,8 +97,13 @@ def grouped(rows: pl.LazyFrame, query: Query, *, span: Span) -> pl.LazyFrame:
     table = _with_rates(table, query, bins, span)
     if query.interval is not None:
         table = table.with_columns(begin(query.interval, pl.col(START), tz=span.tz).alias(START))
-    table = _sorted(table, _down(query.order), groups, None)
-    return table.select(*query.answer, *([RUNNING] if query.table == "executions" else []))
+    running = [RUNNING] if query.table == "executions" else []
+    return in_order(table, query).select(*query.answer, *running)
+
+
+def in_order(groups: pl.LazyFrame, query: Query) -> pl.LazyFrame:
+    """The groups in the order that a query asks for, equal ones by what they are groups of."""
+    return _sorted(groups, _down(query.order), query.groups, None)
 
 
 def _with_rates(table: pl.LazyFrame, query: Query, bins: Sequence[str], span: Span) -> pl.LazyFrame:

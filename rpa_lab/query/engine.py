@@ -235,12 +235,8 @@ class QueryEngine:
         return store.fingerprint(span, tables=[table]) + store.fingerprint(counted, tables=["collector_health"])
 
     def _answered(self, query: Query, key: Key) -> QueryResult:
-        table = self._table(query, key.span)
-        running, rows = 0, table.height
-        if RUNNING in table.columns:
-            running = int(table[RUNNING].sum())
-            rows = int(table["n"].sum()) if query.metrics else rows
-            table = table.drop(RUNNING)
+        table, running = self._table(query, key.span)
+        rows = int(table["n"].sum()) if query.metrics else table.height
         return QueryResult(
             query=query,
             time_period=str(key.span),
@@ -254,15 +250,18 @@ class QueryEngine:
             ),
         )
 
-    def _table(self, query: Query, span: Span) -> pl.DataFrame:
-        """The answer's table, all groups of it, with the hidden count of executions that run."""
+    def _table(self, query: Query, span: Span) -> tuple[pl.DataFrame, int]:
+        """The answer's table, all groups of it, and how many of the executions in it still run."""
         columns = columns_read(query)
 
         def plan() -> pl.LazyFrame:
             rows = self.ts_store.scan(query.table, span, columns=columns)
             return grouped(rows, query, span=span) if query.metrics else listed(rows, query, tz=span.tz)
 
-        return self.ts_store.collect(plan)
+        table = self.ts_store.collect(plan)
+        if RUNNING not in table.columns:
+            return table, 0
+        return table.drop(RUNNING), int(table[RUNNING].sum())
 
     def _check_known(self, missing: Sequence[str]) -> None:
         if not missing:
