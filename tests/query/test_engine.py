@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -18,6 +19,7 @@ from rpa_lab.errors import InputError, UnknownNameError
 from rpa_lab.period import Span
 from rpa_lab.query.engine import QueryEngine
 from rpa_lab.query.query import Query
+from rpa_lab.schema import TABLES
 from rpa_lab.storage.compaction import compact
 from tests import oracles, strategies
 from tests.query.mixed import seen, store_mixed, told_twice
@@ -319,3 +321,25 @@ def test_archived_days_answer_as_if_they_had_never_moved(store: TimeSeriesStore)
     ArchiveStorage(store.root).archive_data([], date(2026, 11, 3), table="executions")
 
     assert QueryEngine(store).query(asked).table.equals(before)
+
+
+@pytest.mark.parametrize("table", list(TABLES))
+def test_each_table_can_be_asked(root: Path, table: str) -> None:
+    engine = QueryEngine(TimeSeriesStore(root))
+    rows = engine.query({"table": table})
+
+    assert rows.table.columns == list(TABLES[table].readable)
+    assert engine.query({"table": table, "metrics": "rate_per_hour", "group_by": "hour"}).table.height == 0
+    assert engine.query({"table": table, "metrics": f"min({TABLES[table].time})"}).table.row(0)[:2] == (0, None)
+
+
+def test_an_answer_is_plain_data_and_shows_itself(store: TimeSeriesStore) -> None:
+    asked = Query.of(metrics="max(started_at)", filters={"started_at": {"ge": AT}, "host": [None]}, interval="1d")
+    answer = QueryEngine(store).query(asked)
+    said = json.loads(json.dumps(answer.to_dict()))
+
+    assert said["query"]["period"] == "all"
+    assert said["query"]["filters"][1] == {"column": "started_at", "op": "ge", "value": "2026-11-03T10:00:00+00:00"}
+    assert said["table"][0]["start"] == "2026-11-03T00:00:00+00:00"
+    assert "executions: max(started_at) by interval 1d" in answer._repr_html_()
+    assert answer.to_frame() is answer.table
