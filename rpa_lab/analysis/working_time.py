@@ -137,11 +137,7 @@ def shift_intervals(calendar: Calendar, span: Span) -> pl.DataFrame:
     tz = calendar.tz or span.tz
     first, last = span.start.date() - timedelta(days=3), span.end.date() + timedelta(days=2)
     shifts = pl.DataFrame(
-        [
-            (day, shift.begin, shift.end)
-            for day, of_day in enumerate(calendar.shifts, start=1)
-            for shift in of_day
-        ],
+        [(day, shift.begin, shift.end) for day, of_day in enumerate(calendar.shifts, start=1) for shift in of_day],
         schema={"weekday": pl.Int8, "begin": pl.Int64, "end": pl.Int64},
         orient="row",
     )

@@ -160,4 +160,3 @@ class Section:
         except InputError as mistake:
             place = f"{self.file}: {self.name}." if self.name else f"{self.file}: "
             raise InputError(f"{place}{mistake}") from None
-
