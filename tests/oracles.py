@@ -239,8 +239,9 @@ def busy_seconds(intervals: Iterable[Stretch], stretches: Sequence[Stretch] | No
 
 
 def workload(
-    runs: Sequence[Row],
+    everything: Sequence[Row],
     *,
+    workflow_id: str | None,
     retried: set[str],
     recovered: set[str],
     start: datetime,
@@ -248,14 +249,18 @@ def workload(
     now: datetime,
     stretches: Sequence[Stretch] | None,
 ) -> dict[str, Any]:
-    """What is counted of executions (of one workflow, or all) for key figures; `runs` may begin before the period."""
+    """What is counted of one workflow's executions (None: of all) for key figures; they may begin before the period."""
+    runs = [run for run in everything if workflow_id in (None, run["workflow_id"])]
+    all_of_period = [
+        run for run in everything if start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < end
+    ]
     of_period = [run for run in runs if start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < end]
     ended = [run for run in of_period if run["status"] != "running"]
     durations = duration_statistics(run["duration_ms"] for run in ended)
     queued = [run for run in of_period if run["queued_at"] and run["started_at"]]
     waits = [max(0.0, worked_seconds(run["queued_at"], run["started_at"], stretches)) * 1000 for run in queued]
     waited = duration_statistics(waits)
-    cases = _cases(of_period)
+    cases = _cases(all_of_period, workflow_id=workflow_id)
     over = [case for case in cases if _state(case) != "running"]
     handling = [
         sum(run["duration_ms"] for run in case if run["status"] != "running")
@@ -268,10 +273,10 @@ def workload(
         if len(case) == 1
         and case[0]["status"] == "completed"
         and not case[0]["rerun_of"]
-        and not _is_repeated(case[0], of_period)
+        and not _is_repeated(case[0], all_of_period)
         and case[0]["execution_id"] not in retried | recovered
     ]
-    until = min(end, now)
+    until = max(start, min(end, now))
     placed: dict[str, list[Stretch]] = defaultdict(list)
     work_ms, unplaced, nameless, done = 0.0, 0, 0, []
     for run in runs:
@@ -321,7 +326,13 @@ def workload(
 
 
 def kept_promises(
-    target: SlaTarget, runs: Sequence[Row], *, now: datetime, stretches: Sequence[Stretch] | None, tz: str
+    target: SlaTarget,
+    runs: Sequence[Row],
+    *,
+    workflow_id: str,
+    now: datetime,
+    stretches: Sequence[Stretch] | None,
+    tz: str,
 ) -> dict[str, int]:
     """How many of one workflow's runs or cases met, broke, may still meet, and can't be held to a target."""
     promise = target.promise
@@ -329,10 +340,10 @@ def kept_promises(
     kind = type(promise).__name__
     measure = getattr(promise, "measure", kind)
     if measure in ("turnaround", "CompletedBy"):
-        for case in _cases(runs):
+        for case in _cases(runs, workflow_id=workflow_id):
             counts[_delivery(case, promise, now=now, stretches=stretches, tz=tz)] += 1
         return counts
-    for run in runs:
+    for run in [run for run in runs if run["workflow_id"] == workflow_id]:
         running, completed = run["status"] == "running", run["status"] == "completed"
         if measure == "Completes":
             outcome = "met" if completed else "open" if running else "breaches"
@@ -382,8 +393,8 @@ def _delivery(case: Sequence[Row], promise: Any, *, now: datetime, stretches: Se
     return "breaches" if not kept else "met" if delivered else "open"
 
 
-def _cases(runs: Sequence[Row]) -> list[list[Row]]:
-    """Executions of one workflow that repeat each other, by merging until nothing changes."""
+def _cases(runs: Sequence[Row], *, workflow_id: str | None) -> list[list[Row]]:
+    """Executions of a workflow that repeat each other, by merging until nothing changes; of all, case by workflow."""
     groups = [{run["execution_id"]} for run in runs]
     for run in runs:
         if run["rerun_of"]:
@@ -396,6 +407,7 @@ def _cases(runs: Sequence[Row]) -> list[list[Row]]:
         [run for run in case if run["workflow_id"] == workflow]
         for case in found
         for workflow in {run["workflow_id"] for run in case}
+        if workflow_id in (None, workflow)
     ]
 
 

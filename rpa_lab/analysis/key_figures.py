@@ -129,6 +129,10 @@ class KeyFigures(Result):
             raise unknown_name("there is no key figure", name, self.figures["name"])
         return Figure(**row.row(0, named=True))
 
+    def _repr_html_(self) -> str:
+        with pl.Config(tbl_rows=-1, fmt_str_lengths=200, float_precision=2):
+            return Result._repr_html_(self)
+
 
 def share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
     """A part, percent of a whole; null where there is no whole."""
