@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -231,7 +232,7 @@ def busy_seconds(intervals: Iterable[Stretch], stretches: Sequence[Stretch] | No
     intervals = list(intervals)
     edges = sorted({edge for pair in (*intervals, *(stretches or ())) for edge in pair})
     total = 0.0
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         busy = any(a <= begin and end <= b for a, b in intervals)
         worked = stretches is None or any(a <= begin and end <= b for a, b in stretches)
         total += (end - begin).total_seconds() if busy and worked else 0.0
@@ -335,7 +336,7 @@ def kept_promises(
     tz: str,
 ) -> dict[str, int]:
     """How many of one workflow's runs or cases met, broke, may still meet, and can't be held to a target."""
-    promise = target.promise
+    promise: Any = target.promise
     counts = dict.fromkeys(("met", "breaches", "open", "unjudged"), 0)
     kind = type(promise).__name__
     measure = getattr(promise, "measure", kind)

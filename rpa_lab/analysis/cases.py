@@ -67,10 +67,10 @@ def cases(executions: pl.LazyFrame, case_of: pl.DataFrame) -> pl.LazyFrame:
     Returns
     -------
     LazyFrame
-        One row per case: workflow_id, executions, status (completed where one of them did,
-        else running where one of them is, else failed), queued_at and started_at (the earliest), delivered_at (when the
-        first completed; null where none did, or it isn't known when), handling_ms (the sum of the durations of those
-        that ended; null where one is unknown), straight_through (completed, one execution that repeats none, untouched).
+        One row per case: workflow_id, executions, status (completed where one of them did, else running where one of
+        them is, else failed), queued_at and started_at (the earliest), delivered_at (when the first completed; null
+        where none did, or it isn't known when), handling_ms (the sum of the durations of those that ended; null where
+        one is unknown), straight_through (completed in one execution that repeats none and isn't repeated, untouched).
     """
     of_many = executions.join(case_of.lazy(), on="execution_id", how="inner", validate="m:1")
     alone = executions.join(case_of.lazy(), on="execution_id", how="anti")

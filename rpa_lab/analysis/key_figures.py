@@ -82,9 +82,9 @@ class Figure:
 class KeyFigures(Result):
     """Key figures of one workflow (`workflow_id` None: of all together) in one period.
 
-    `figures` has one row per figure, columns of `Figure`; `service_levels` one row per target and `robots` one per robot
-    (of one workflow: by its executions only): see `rpa_lab.analysis.kpis.KpiAnalyzer`. `hours` and `working_hours` are
-    those of the period so far; without a calendar (`has_calendar`) they are the same.
+    `figures` has one row per figure, columns of `Figure`; `service_levels` one row per target and `robots` one row per
+    robot (of one workflow: by its executions only): see `rpa_lab.analysis.kpis.KpiAnalyzer`. `hours` and
+    `working_hours` are those of the period so far; without a calendar (`has_calendar`) they are the same.
     """
 
     _table: ClassVar[str | None] = "figures"
@@ -185,7 +185,8 @@ def key_figures(
     """
     mine = table.filter(pl.col("workflow_id").eq_missing(pl.lit(asked.workflow_id, pl.String)))
     numbers = {name for name, kind in table.schema.items() if kind == pl.Int64}
-    row = mine.row(0, named=True) if mine.height else {name: 0 if name in numbers else None for name in table.columns}
+    nothing: dict[str, Any] = {name: 0 if name in numbers else None for name in table.columns}
+    row = mine.row(0, named=True) if mine.height else nothing
     figures = [*_flow(row, asked), *_robots(row, robots, asked), *_times(row, asked), *_quality(row)]
     figures += _money(row, table, asked, cost)
     return KeyFigures(

@@ -1,5 +1,4 @@
-"""Key figures of robots: how much they do, how busy they are, how long work takes and waits, how well it goes, what it
-saves.
+"""Key figures of robots: how much they do, how busy they are, how long work takes, how well it goes, what it saves.
 
 ==================  =================================================================================================
 figure              definition
@@ -252,12 +251,8 @@ class KpiAnalyzer:
 
         table = self.store.collect(counted)
         each, every = (table.filter(pl.col("workflow_id").is_null() == is_all) for is_all in (False, True))
-        cost = fleet_cost(
-            asked.settings.cost,
-            robots=every["robots"].sum(),
-            busy_hours=every["busy_ms"].sum() / HOUR_MS,
-            hours=asked.hours,
-        )
+        robots, busy_ms = every.select("robots", "busy_ms").row(0) if every.height else (0, 0.0)
+        cost = fleet_cost(asked.settings.cost, robots=robots, busy_hours=busy_ms / HOUR_MS, hours=asked.hours)
         each = with_savings(each, asked.settings.cost, cost=cost.cost)
         every = with_total_savings(every, each, asked.settings.cost, cost=cost.cost)
         return with_rates(pl.concat([every, each.select(every.columns)]), asked), cost

@@ -8,8 +8,8 @@
     ROI         = (benefit − cost) / cost × 100
 
 What isn't known is None, never 0, and a sentence says which setting is missing. 100 completed cases of 6 minutes and 5
-others of 12 minutes saved 10 − 1 = 9 hours. The costs of the fleet are shared out among workflows by the time that their
-executions took, idle time along with it, so that the workflows' costs add up to the fleet's.
+others of 12 minutes saved 10 − 1 = 9 hours. The costs of the fleet are shared out among workflows by the time that
+their executions took, idle time along with it, so that the workflows' costs add up to the fleet's.
 
 References
 ----------

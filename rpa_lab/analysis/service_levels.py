@@ -4,18 +4,18 @@ A run may keep a promise (`met`), break it (`breaches`), still be able to keep i
 (`unjudged`: its start in a queue isn't known, or it ended early without completing: that is a failure, which a
 success rate counts, and neither fast nor slow). What runs and is over its limit already is a breach, not open.
 
-=============  =========  ==========================================================================================
+=============  =========  =========================================================================================
 promise        of a       measured
-=============  =========  ==========================================================================================
+=============  =========  =========================================================================================
 duration       run        from start to end, by the clock on the wall: robots don't keep office hours
 queue_wait     run        from queued to started, in working time
 turnaround     case       from queued to completed, whichever re-run completed it, in working time
-completed_by   case       completed before the clock next shows the time of day after it was queued (else: started)
+completed_by   case       completed before the clock next shows the time of day after it was queued (or started)
 success_rate   run        completed, of those that ended
-=============  =========  ==========================================================================================
+=============  =========  =========================================================================================
 
-The share that keeps the promise is a level of service as IT service management has it: measured per item, over a period,
-against an agreed percentage.
+The share that keeps the promise is a level of service as IT service management has it: measured per item, over a
+period, against an agreed percentage.
 
 References
 ----------
@@ -32,7 +32,7 @@ import polars as pl
 from rpa_lab.analysis.working_time import WorkingTime
 from rpa_lab.errors import InputError
 from rpa_lab.measures import finished
-from rpa_lab.storage.settings_targets import Completes, CompletedBy, SlaTarget, Within
+from rpa_lab.storage.settings_targets import CompletedBy, Completes, SlaTarget, Within
 from rpa_lab.storage.store import in_zone
 
 __all__ = ["OUTCOMES", "judged", "service_levels"]
@@ -113,8 +113,8 @@ def service_levels(counts: pl.DataFrame, targets: Sequence[SlaTarget]) -> pl.Dat
     -------
     DataFrame
         The rows of `counts` in order, with target (its name), share (percent that was promised), n (met and breached
-        ones), kept_percent, low and high (Wilson, 95 %, these runs only), kept (whether at least the share kept it; null
-        where there was nothing to judge).
+        ones), kept_percent, low and high (its Wilson interval, 95 %: these runs only), kept (whether at least the share
+        kept it; null where there was nothing to judge).
     """
     from rpa_lab.analysis.intervals import wilson_interval
 

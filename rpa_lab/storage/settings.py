@@ -40,6 +40,7 @@ from rpa_lab.storage.settings_values import Section
 __all__ = ["FailureRule", "Settings", "parse_settings", "read_settings"]
 
 _KEYS = ("tz", "failure", "sla", "cost", "calendar")
+_UNKNOWN = Cost()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Settings:
     tz: str = "UTC"
     failures: tuple[FailureRule, ...] = ()
     sla: tuple[SlaTarget, ...] = ()
-    cost: Cost = Cost()
+    cost: Cost = _UNKNOWN
     calendar: Calendar | None = None
 
 
@@ -84,7 +85,7 @@ def read_settings(root: Path) -> Settings:
 
 
 def parse_settings(text: bytes, *, place: str) -> Settings:
-    """The settings that a file's bytes say; `place` is how errors name it.
+    r"""The settings that a file's bytes say; `place` is how errors name it.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def parse_settings(text: bytes, *, place: str) -> Settings:
 
     Examples
     --------
-    >>> parse_settings(b'[[sla]]\\np95 = "4min"', place="rpa_lab.toml").sla[0].share
+    >>> parse_settings(b'[[sla]]\np95 = "4min"', place="rpa_lab.toml").sla[0].share
     95.0
     >>> parse_settings(b"[costs]", place="rpa_lab.toml")
     Traceback (most recent call last):

@@ -102,7 +102,7 @@ def _shifts(section: Section, key: str) -> tuple[Shift, ...]:
 
 def _shift(section: Section, key: str, words: str) -> Shift:
     begin, _, end = (_minute(part) for part in words.replace(" ", "").replace("–", "-").partition("-"))
-    if begin is None or end is None or begin == end or begin == _DAY_MINUTES:
+    if begin is None or end is None or begin in (end, _DAY_MINUTES):
         raise section.wrong(key, _HOURS_EXPECTED, value=words)
     return Shift(begin=begin, end=end if end > begin else end + _DAY_MINUTES)
 

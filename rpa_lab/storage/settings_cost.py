@@ -14,7 +14,7 @@
     invoices = 6.5
     "order entry" = 11
 
-    [cost.exception_minutes]       # of a person, for a case that the robots didn't complete; likewise a number or a table
+    [cost.exception_minutes]       # of a person, for a case that the robots didn't complete; likewise
     invoices = 12
 
 What isn't said stays unknown: it is never taken to be 0. A month is a twelfth of 365.25 days.

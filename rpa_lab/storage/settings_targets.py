@@ -28,7 +28,7 @@ from typing import Final, Literal
 from rpa_lab.errors import InputError
 from rpa_lab.storage.settings_values import Section
 
-__all__ = ["Completes", "CompletedBy", "SlaTarget", "Within", "sla_targets"]
+__all__ = ["CompletedBy", "Completes", "SlaTarget", "Within", "sla_targets"]
 
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
 _MEASURES: Final = ("duration", "queue_wait", "turnaround")

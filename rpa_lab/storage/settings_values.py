@@ -21,7 +21,7 @@ from rpa_lab.period import zone_name
 __all__ = ["Section", "parse_duration_ms"]
 
 _UNITS_MS: Final = {"ms": 1.0, "s": 1e3, "min": 60e3, "h": 3_600e3, "d": 86_400e3}
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h|d)")
 _WHOLE = re.compile(rf"{_PART.pattern}(?:\s*{_PART.pattern})*")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 

@@ -32,9 +32,8 @@ def test_busy_time_is_the_union_of_a_robots_executions(
     stretches = oracles.shifts(calendar, date(2026, 10, 18), date(2026, 11, 4), tz="UTC") if calendar else None
 
     def twin(workflow_id: str | None) -> dict[str, Any]:
-        bounds = {"start": START, "end": END, "now": now}
-        nothing: dict[str, set[str]] = {"retried": set(), "recovered": set()}
-        return oracles.workload(runs.to_dicts(), workflow_id=workflow_id, stretches=stretches, **bounds, **nothing)
+        how: dict[str, Any] = {"start": START, "end": END, "now": now, "retried": set(), "recovered": set()}
+        return oracles.workload(runs.to_dicts(), workflow_id=workflow_id, stretches=stretches, **how)
 
     whole = twin(None)
     assert by_robot["busy_ms"].sum() == pytest.approx(whole["busy_ms"], abs=1e-3)

@@ -22,7 +22,7 @@ def settings_toml(tz: str, calendar: Calendar | None, targets: Sequence[SlaTarge
         if target.workflow_id is not None:
             lines.append(f"workflow = {_text(target.workflow_id)}")
         if isinstance(target.promise, Within):
-            lines.append(f'{target.promise.measure} = "{target.promise.limit_ms:g}ms"')
+            lines.append(f'{target.promise.measure} = "{target.promise.limit_ms:.0f}ms"')
         elif isinstance(target.promise, CompletedBy):
             lines.append(f'completed_by = "{target.promise.clock:%H:%M}"')
         else:
