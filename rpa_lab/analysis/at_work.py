@@ -15,7 +15,7 @@ import polars as pl
 from rpa_lab.analysis.working_time import WorkingTime
 from rpa_lab.period import Span
 
-__all__ = ["at_work", "began", "busy_time", "ended", "robot", "work_by_workflow"]
+__all__ = ["at_work", "began", "busy_time", "ended", "fresh", "robot", "work_by_workflow"]
 
 _US_PER_MS = 1_000
 
@@ -105,17 +105,14 @@ def busy_time(work: pl.LazyFrame, *, by: Sequence[str], working: WorkingTime) ->
     >>> busy_time(work, by=["robot"], working=WorkingTime()).collect()["busy_ms"].item() / 60_000
     20.0
     """
-    # of each execution what no earlier one of its group has covered: earlier by its beginning
-    covered_until = pl.col("end_at").cum_max().shift(1).over(by)
-    fresh = pl.max_horizontal("begin_at", covered_until)
     end_us = pl.col("end_at").dt.epoch("us")
     return (
-        work.drop_nulls(["robot", "begin_at", "end_at"])
-        .sort(*by, "begin_at", "end_at")
-        .with_columns(_from=fresh)
+        fresh(work, by=by)
         .with_columns(
-            _busy_us=(end_us - pl.col("_from").dt.epoch("us")).clip(lower_bound=0),
-            _in_hours_us=(working.until_us(pl.col("end_at")) - working.until_us(pl.col("_from"))).clip(lower_bound=0),
+            _busy_us=(end_us - pl.col("fresh_at").dt.epoch("us")).clip(lower_bound=0),
+            _in_hours_us=(working.until_us(pl.col("end_at")) - working.until_us(pl.col("fresh_at"))).clip(
+                lower_bound=0
+            ),
         )
         .group_by(by)
         .agg(
@@ -126,6 +123,29 @@ def busy_time(work: pl.LazyFrame, *, by: Sequence[str], working: WorkingTime) ->
             last_seen_at=pl.col("end_at").max(),
         )
         .sort(by)
+    )
+
+
+def fresh(work: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
+    """The executions, each with that part of its time which none of its group that began before it has covered.
+
+    Parameters
+    ----------
+    work : LazyFrame
+        As `at_work` makes it; executions whose robot or time is unknown are left out.
+    by : sequence of str
+        The columns of a group.
+
+    Returns
+    -------
+    LazyFrame
+        The rows with fresh_at: from there to end_at nobody counted yet; where it isn't before end_at nothing is left.
+    """
+    covered_until = pl.col("end_at").cum_max().shift(1).over(by)
+    return (
+        work.drop_nulls(["robot", "begin_at", "end_at"])
+        .sort(*by, "begin_at", "end_at")
+        .with_columns(fresh_at=pl.max_horizontal("begin_at", covered_until))
     )
 
 

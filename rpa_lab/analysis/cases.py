@@ -72,8 +72,8 @@ def cases(executions: pl.LazyFrame, case_of: pl.DataFrame) -> pl.LazyFrame:
         where none did, or it isn't known when), handling_ms (the sum of the durations of those that ended; null where
         one is unknown), straight_through (completed in one execution that repeats none and isn't repeated, untouched).
     """
-    of_many = executions.join(case_of.lazy(), on="execution_id", how="inner", validate="m:1")
-    alone = executions.join(case_of.lazy(), on="execution_id", how="anti")
+    repeated = case_of.lazy()
+    alone = executions if case_of.is_empty() else executions.join(repeated, on="execution_id", how="anti")
     completed = pl.col("status") == "completed"
     running = pl.col("status") == "running"
     delivered_at = pl.when(completed).then(ended())
@@ -88,8 +88,11 @@ def cases(executions: pl.LazyFrame, case_of: pl.DataFrame) -> pl.LazyFrame:
         handling_ms=handling_ms,
         straight_through=completed & pl.col("rerun_of").is_null() & ~pl.col("touched"),
     )
+    if case_of.is_empty():
+        return single
     folded = (
-        of_many.group_by("case_id", "workflow_id")
+        executions.join(repeated, on="execution_id", how="inner", validate="m:1")
+        .group_by("case_id", "workflow_id")
         .agg(
             executions=pl.len().cast(pl.Int64),
             _completed=completed.any(),

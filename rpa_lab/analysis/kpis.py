@@ -37,6 +37,7 @@ from functools import partial
 import polars as pl
 
 from rpa_lab.analysis.at_work import at_work, busy_time, work_by_workflow
+from rpa_lab.analysis.busy_hours import busy_by_hour_of_week
 from rpa_lab.analysis.cases import case_of, cases
 from rpa_lab.analysis.key_figures import HOUR_MS, Asked, KeyFigures, key_figures, share, with_rates
 from rpa_lab.analysis.savings import FleetCost, fleet_cost, with_savings, with_total_savings
@@ -130,7 +131,8 @@ class KpiAnalyzer:
         if not (workflow_id is None or isinstance(workflow_id, str)):
             raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow, or None for all")
         asked = self._asked(period, workflow_id=workflow_id)
-        table, cost = self._table(asked)
+        of_case = self._case_of(asked)
+        table, cost = self._table(asked, of_case)
         row = table.filter(pl.col("workflow_id").eq_missing(pl.lit(workflow_id, pl.String)))
         if workflow_id is not None and not row["executions"].sum():
             self._check_known(workflow_id)
@@ -138,7 +140,9 @@ class KpiAnalyzer:
             table,
             asked=asked,
             cost=cost,
-            levels=self._levels(asked).filter(pl.col("workflow_id").eq_missing(pl.lit(workflow_id, pl.String))),
+            levels=self._levels(asked, of_case).filter(
+                pl.col("workflow_id").eq_missing(pl.lit(workflow_id, pl.String))
+            ),
             robots=self._robots(asked),
             warnings=(
                 *self.store.warnings(asked.span, tables=("executions", "steps", "recoveries")),
@@ -168,9 +172,10 @@ class KpiAnalyzer:
             missing); unplaced (executions of which it isn't known when they were at work), without_robot.
         """
         asked = self._asked(period)
-        table, _ = self._table(asked)
+        of_case = self._case_of(asked)
+        table, _ = self._table(asked, of_case)
         broken = (
-            self._levels(asked)
+            self._levels(asked, of_case)
             .filter(pl.col("workflow_id").is_not_null())
             .group_by("workflow_id")
             .agg(sla_n=pl.col("n").sum(), sla_breaches=pl.col("breaches").sum())
@@ -200,6 +205,24 @@ class KpiAnalyzer:
         """
         return self._robots(self._asked(period))
 
+    def busy_hours(self, period: PeriodLike = "30d") -> pl.DataFrame:
+        """How busy each robot is by hour of the week, in the store's zone.
+
+        Parameters
+        ----------
+        period : str, Period or Span
+            In which they were at work.
+
+        Returns
+        -------
+        DataFrame
+            Columns of `rpa_lab.analysis.busy_hours.busy_by_hour_of_week`.
+        """
+        asked = self._asked(period)
+        return self.store.collect(
+            lambda: busy_by_hour_of_week(self._work(asked), within=asked.within, tz=asked.span.tz)
+        )
+
     def service_levels(self, period: PeriodLike = "30d") -> pl.DataFrame:
         """Each target of `rpa_lab.toml`, for each workflow that it applies to and (workflow_id null) for all of these.
 
@@ -213,7 +236,8 @@ class KpiAnalyzer:
         DataFrame
             Columns of `rpa_lab.analysis.service_levels.service_levels`.
         """
-        return self._levels(self._asked(period))
+        asked = self._asked(period)
+        return self._levels(asked, self._case_of(asked))
 
     def _asked(self, period: PeriodLike, *, workflow_id: str | None = None) -> Asked:
         span, settings = self.store.span(period), self.store.settings
@@ -229,16 +253,15 @@ class KpiAnalyzer:
             working=working,
         )
 
-    def _table(self, asked: Asked) -> tuple[pl.DataFrame, FleetCost]:
+    def _table(self, asked: Asked, of_case: pl.DataFrame) -> tuple[pl.DataFrame, FleetCost]:
         """One row per workflow, and one of all together, whose workflow_id is null; and what the fleet cost."""
-        of_case = self._case_of(asked)
 
         def counted() -> pl.LazyFrame:
-            runs, folded = self._runs_and_cases(asked, of_case)
+            runs = self._marked_runs(asked)
             columns = ["workflow_id", "status", "retry_count"]
             steps = self.store.scan("steps", asked.span, columns=columns, workflow_id=asked.workflow_id)
             parts = [
-                each_and_all(count_cases, folded),
+                each_and_all(count_cases, cases(runs, of_case)),
                 each_and_all(count_steps, steps),
                 each_and_all(partial(work_by_workflow, working=asked.working), self._work(asked)),
             ]
@@ -257,17 +280,19 @@ class KpiAnalyzer:
         every = with_total_savings(every, each, asked.settings.cost, cost=cost.cost)
         return with_rates(pl.concat([every, each.select(every.columns)]), asked), cost
 
-    def _runs_and_cases(self, asked: Asked, of_case: pl.DataFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    def _marked_runs(self, asked: Asked) -> pl.LazyFrame:
         reaching = Span(asked.span.start, asked.span.end + _REACH, asked.span.tz)
         mine = asked.workflow_id
         steps = self.store.scan("steps", reaching, columns=["execution_id", "retry_count"], workflow_id=mine)
-        runs = marked(
-            self.store.scan("executions", asked.span, columns=_RUN_COLUMNS, workflow_id=mine),
+        return marked(
+            self._runs(asked),
             retried=steps.filter(pl.col("retry_count") > 0),
             recovered=self.store.scan("recoveries", reaching, columns=["execution_id"], workflow_id=mine),
             working=asked.working,
         )
-        return runs, cases(runs, of_case)
+
+    def _runs(self, asked: Asked) -> pl.LazyFrame:
+        return self.store.scan("executions", asked.span, columns=_RUN_COLUMNS, workflow_id=asked.workflow_id)
 
     def _case_of(self, asked: Asked) -> pl.DataFrame:
         repeats = pl.col("rerun_of").is_not_null()
@@ -298,16 +323,22 @@ class KpiAnalyzer:
             .sort("busy_ms", "robot", descending=[True, False])
         )
 
-    def _levels(self, asked: Asked) -> pl.DataFrame:
+    def _levels(self, asked: Asked, of_case: pl.DataFrame) -> pl.DataFrame:
         """Each target by workflow, and (workflow_id null) for all to which it applies; of one workflow the former."""
         targets = asked.settings.sla
         if not targets:
             return service_levels(pl.DataFrame(schema=_COUNTS), targets)
-        of_case = self._case_of(asked)
 
         def counted() -> pl.LazyFrame:
-            runs, folded = self._runs_and_cases(asked, of_case)
-            return pl.concat([_judged(number, runs, folded, asked) for number in range(len(targets))])
+            runs = self._runs(asked).with_columns(touched=pl.lit(value=False))  # promises don't ask how
+            return judged(
+                targets,
+                executions=runs,
+                cases=cases(runs, of_case),
+                now=asked.now,
+                working=asked.working,
+                tz=asked.calendar_tz,
+            )
 
         each = self.store.collect(counted)
         mine = [
@@ -326,18 +357,6 @@ class KpiAnalyzer:
         names = known["workflow_id"].drop_nulls().to_list()
         if workflow_id not in names:
             raise unknown_name("the store has no workflow", workflow_id, names)
-
-
-def _judged(number: int, runs: pl.LazyFrame, folded: pl.LazyFrame, asked: Asked) -> pl.LazyFrame:
-    counts = judged(
-        asked.settings.sla[number],
-        executions=runs,
-        cases=folded,
-        now=asked.now,
-        working=asked.working,
-        tz=asked.calendar_tz,
-    )
-    return counts.select(pl.lit(number, pl.Int64).alias("target"), "workflow_id", *OUTCOMES)
 
 
 def _left_out(table: pl.DataFrame, settings: Settings) -> tuple[str, ...]:

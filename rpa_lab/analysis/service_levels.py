@@ -30,7 +30,6 @@ from datetime import datetime, time, timedelta
 import polars as pl
 
 from rpa_lab.analysis.working_time import WorkingTime
-from rpa_lab.errors import InputError
 from rpa_lab.measures import finished
 from rpa_lab.storage.settings_targets import CompletedBy, Completes, SlaTarget, Within
 from rpa_lab.storage.store import in_zone
@@ -42,7 +41,7 @@ OUTCOMES = ("met", "breaches", "open", "unjudged")
 
 
 def judged(
-    target: SlaTarget,
+    targets: Sequence[SlaTarget],
     *,
     executions: pl.LazyFrame,
     cases: pl.LazyFrame,
@@ -50,12 +49,12 @@ def judged(
     working: WorkingTime,
     tz: str,
 ) -> pl.LazyFrame:
-    """How many runs or cases of each workflow kept a promise.
+    """How many runs or cases of each workflow kept each promise.
 
     Parameters
     ----------
-    target : SlaTarget
-        The promise.
+    targets : sequence of SlaTarget
+        The promises; at least one.
     executions : LazyFrame
         workflow_id, status, queued_at, started_at, duration_ms, last_seen_at.
     cases : LazyFrame
@@ -70,33 +69,18 @@ def judged(
     Returns
     -------
     LazyFrame
-        One row per workflow to which the target applies: workflow_id, met, breaches, open, unjudged.
+        One row per target and workflow to which it applies: target (its number in `targets`), workflow_id, met,
+        breaches, open, unjudged.
     """
-    match target.promise:
-        case Completes():
-            rows, outcome = executions, _completes()
-        case CompletedBy(clock=clock):
-            due = _next(pl.coalesce("queued_at", "started_at"), clock=clock, tz=tz)
-            rows, outcome = cases, _by(due, delivered=pl.col("delivered_at"), now=_at(now))
-        case Within(measure="turnaround", limit_ms=limit_ms):
-            taken = working.between_ms(pl.col("queued_at"), pl.coalesce("delivered_at", _at(now)))
-            rows, outcome = cases, _delivered_within(taken, limit_ms=limit_ms)
-        case Within(measure="queue_wait", limit_ms=limit_ms):
-            wait = working.between_ms(pl.col("queued_at"), pl.col("started_at"))
-            rows, outcome = executions, _outcome(met=wait <= limit_ms, breach=wait > limit_ms)
-        case Within(measure="duration", limit_ms=limit_ms):
-            rows, outcome = executions, _lasts(now, limit_ms=limit_ms)
-        case _:
-            raise InputError(f"there is no promise {target.promise!r}")
-    if target.workflow_id is not None:
-        rows = rows.filter(pl.col("workflow_id") == target.workflow_id)
-    counts = [(pl.col("_outcome") == name).sum().cast(pl.Int64).alias(name) for name in OUTCOMES]
-    return (
-        rows.filter(pl.col("workflow_id").is_not_null())
-        .select("workflow_id", _outcome=outcome)
-        .group_by("workflow_id")
-        .agg(counts)
-    )
+    of_runs: list[pl.Expr] = []
+    of_cases: list[pl.Expr] = []
+    for number, target in enumerate(targets):
+        outcome = _judge(target.promise, now=now, working=working, tz=tz)
+        applies = target.workflow_id is None or pl.col("workflow_id") == target.workflow_id
+        chosen = of_cases if _is_of_cases(target.promise) else of_runs
+        chosen.append(pl.when(applies).then(outcome).alias(str(number)))
+    asked = [(executions, of_runs), (cases, of_cases)]
+    return pl.concat([_counted(rows, outcomes) for rows, outcomes in asked if outcomes])
 
 
 def service_levels(counts: pl.DataFrame, targets: Sequence[SlaTarget]) -> pl.DataFrame:
@@ -145,6 +129,47 @@ def service_levels(counts: pl.DataFrame, targets: Sequence[SlaTarget]) -> pl.Dat
             "high",
             pl.when(pl.col("n") > 0).then("kept").alias("kept"),
         )
+    )
+
+
+def _is_of_cases(promise: Within | CompletedBy | Completes) -> bool:
+    return isinstance(promise, CompletedBy) or (isinstance(promise, Within) and promise.measure == "turnaround")
+
+
+def _judge(promise: Within | CompletedBy | Completes, *, now: datetime, working: WorkingTime, tz: str) -> pl.Expr:
+    """Which of `OUTCOMES` a run, or a case, has."""
+    match promise:
+        case Completes():
+            return _completes()
+        case CompletedBy(clock=clock):
+            due = _next(pl.coalesce("queued_at", "started_at"), clock=clock, tz=tz)
+            return _by(due, delivered=pl.col("delivered_at"), now=_at(now))
+        case Within(measure="turnaround", limit_ms=limit_ms):
+            taken = working.between_ms(pl.col("queued_at"), pl.coalesce("delivered_at", _at(now)))
+            return _delivered_within(taken, limit_ms=limit_ms)
+        case Within(measure="queue_wait", limit_ms=limit_ms):
+            wait = working.between_ms(pl.col("queued_at"), pl.col("started_at"))
+            return _outcome(met=wait <= limit_ms, breach=wait > limit_ms)
+        case Within(limit_ms=limit_ms):
+            return _lasts(now, limit_ms=limit_ms)
+
+
+def _counted(rows: pl.LazyFrame, outcomes: list[pl.Expr]) -> pl.LazyFrame:
+    """The outcomes of each column, counted by workflow; one pass over the rows, however many targets there are."""
+    numbers = [outcome.meta.output_name() for outcome in outcomes]
+    counts = [
+        pl.struct((pl.col(number) == name).sum().cast(pl.Int64).alias(name) for name in OUTCOMES).alias(number)
+        for number in numbers
+    ]
+    return (
+        rows.filter(pl.col("workflow_id").is_not_null())
+        .select("workflow_id", *outcomes)
+        .group_by("workflow_id")
+        .agg(counts)
+        .unpivot(numbers, index="workflow_id", variable_name="target", value_name="_counts")
+        .unnest("_counts")
+        .filter(pl.sum_horizontal(OUTCOMES) > 0)  # each run or case to which a target applies has an outcome
+        .select(pl.col("target").cast(pl.Int64), "workflow_id", *OUTCOMES)
     )
 
 

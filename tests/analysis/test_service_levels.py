@@ -27,7 +27,8 @@ def _counts(
 ) -> dict[str, tuple[int, ...]]:
     frame = runs.lazy().with_columns(touched=pl.lit(value=False))
     folded = cases(frame, case_of(runs.select("execution_id", "rerun_of")))
-    table = judged(target, executions=frame, cases=folded, now=now, working=working or WorkingTime(), tz=tz).collect()
+    how: dict[str, Any] = {"now": now, "working": working or WorkingTime(), "tz": tz}
+    table = judged([target], executions=frame, cases=folded, **how).collect()
     return {row[0]: row[1:] for row in table.select("workflow_id", *OUTCOMES).rows()}
 
 
