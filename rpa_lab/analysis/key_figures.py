@@ -43,6 +43,11 @@ class Asked:
     working: WorkingTime
 
     @property
+    def is_it(self) -> pl.Expr:
+        """Whether a row is that of the workflow; of all together: that without one."""
+        return pl.col("workflow_id").eq_missing(pl.lit(self.workflow_id, pl.String))
+
+    @property
     def hours(self) -> float:
         """Hours of the period so far."""
         return self.within.length.total_seconds() / 3600
@@ -183,7 +188,7 @@ def key_figures(
     -------
     KeyFigures
     """
-    mine = table.filter(pl.col("workflow_id").eq_missing(pl.lit(asked.workflow_id, pl.String)))
+    mine = table.filter(asked.is_it)
     numbers = {name for name, kind in table.schema.items() if kind == pl.Int64}
     nothing: dict[str, Any] = {name: 0 if name in numbers else None for name in table.columns}
     row = mine.row(0, named=True) if mine.height else nothing
@@ -238,7 +243,7 @@ def _robots(row: Mapping[str, Any], robots: pl.DataFrame, asked: Asked) -> list[
             f"; {partly} of {robots.height} robots were seen in less than half of the period, and count for all of it"
         )
     if not row["robots"]:
-        note = "no execution names a robot or a host"
+        note = "no execution names a robot or a host" if row["without_robot"] else "no robot was at work"
     what = "Robots' time that was used" if asked.workflow_id is None else "Its robots' time that it used"
     return [
         Figure(name="utilisation", label=what, value=row["utilisation"], unit="percent", n=row["robots"], note=note),

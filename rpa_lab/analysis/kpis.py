@@ -133,16 +133,13 @@ class KpiAnalyzer:
         asked = self._asked(period, workflow_id=workflow_id)
         of_case = self._case_of(asked)
         table, cost = self._table(asked, of_case)
-        row = table.filter(pl.col("workflow_id").eq_missing(pl.lit(workflow_id, pl.String)))
-        if workflow_id is not None and not row["executions"].sum():
+        if workflow_id is not None and not table.filter(asked.is_it)["executions"].sum():
             self._check_known(workflow_id)
         return key_figures(
             table,
             asked=asked,
             cost=cost,
-            levels=self._levels(asked, of_case).filter(
-                pl.col("workflow_id").eq_missing(pl.lit(workflow_id, pl.String))
-            ),
+            levels=self._levels(asked, of_case).filter(asked.is_it),
             robots=self._robots(asked),
             warnings=(
                 *self.store.warnings(asked.span, tables=("executions", "steps", "recoveries")),

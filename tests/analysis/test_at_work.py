@@ -88,3 +88,20 @@ def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
     ).with_columns(last_seen_at=pl.lit(None, pl.Datetime("us", "UTC")))
     work = at_work(runs.lazy(), within=Span(START, END), now=END, working=WorkingTime())
     assert work_by_workflow(work, working=WorkingTime()).collect()["work_ms"].item() == 600_000
+
+
+def test_a_period_has_its_start_and_not_its_end() -> None:
+    def run(name: str, *, until: datetime) -> dict[str, object]:
+        begun = until - timedelta(minutes=10)
+        told = {"started_at": begun, "completed_at": until, "duration_ms": 600_000.0, "robot_id": name}
+        return {"execution_id": name, "workflow_id": "w", "status": "completed", **told}
+
+    runs = strategies.frame("executions", [run("at start", until=START), run("at end", until=END)])
+    work = at_work(
+        runs.with_columns(last_seen_at=pl.lit(None, pl.Datetime("us", "UTC"))).lazy(),
+        within=Span(START, END),
+        now=END,
+        working=WorkingTime(),
+    )
+    assert dict(work.select("robot", "completed").collect().rows()) == {"at start": True, "at end": False}
+    assert busy_time(work, by=["robot"], working=WorkingTime()).collect()["busy_ms"].to_list() == [600_000, 0]
