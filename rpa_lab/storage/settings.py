@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from rpa_lab.errors import InputError
@@ -100,6 +101,11 @@ def parse_settings(text: bytes, *, place: str) -> Settings:
     Traceback (most recent call last):
     rpa_lab.errors.InputError: rpa_lab.toml has no key 'costs'; did you mean 'cost'? It has: calendar, ...
     """
+    return _parsed(text, place)
+
+
+@lru_cache(maxsize=16)  # a store is asked for its zone with every query
+def _parsed(text: bytes, place: str) -> Settings:
     try:
         said = tomllib.loads(text.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as mistake:
