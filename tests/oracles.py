@@ -7,30 +7,40 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from zoneinfo import ZoneInfo
+
+    from rpa_lab.storage.settings_calendar import Calendar
+    from rpa_lab.storage.settings_targets import SlaTarget
 
 __all__ = [
     "END_GROUP",
     "START_GROUP",
     "bin_of",
     "bottlenecks",
+    "busy_seconds",
     "duration_statistics",
     "durations_by_node",
     "fold",
     "grouped",
     "hours_in",
     "joined_lifecycle",
+    "kept_promises",
     "measured",
     "meets",
+    "minutes_of_work",
     "self_time_by_node",
+    "shifts",
     "success_rate",
     "value_by_node",
+    "worked_seconds",
+    "workload",
 ]
 
 Row = dict[str, Any]
@@ -288,3 +298,259 @@ def grouped(rows: Iterable[Row], bins: Sequence[str], columns: Sequence[str], zo
             raise ValueError(f"{row} has no time")
         groups[*(bin_of(name, at, zone) for name in bins), *(row[name] for name in columns)].append(row)
     return dict(groups)
+
+
+Stretch = tuple[datetime, datetime]
+
+
+def shifts(calendar: Calendar, first: date, last: date, *, tz: str) -> list[Stretch]:
+    """Each shift that begins on one of these days, by the zone's clock; they may overlap."""
+    zone = ZoneInfo(calendar.tz or tz)
+    found = []
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        for shift in calendar.shifts[day.weekday()] if day not in calendar.holidays else ():
+            midnight = datetime.combine(day, time(0))
+            begin, end = (
+                (midnight + timedelta(minutes=at)).replace(tzinfo=zone).astimezone(UTC)
+                for at in (shift.begin, shift.end)
+            )
+            found.append((begin, end))
+    return found
+
+
+def minutes_of_work(start: datetime, end: datetime, stretches: Iterable[Stretch]) -> int:
+    """How many of the minutes that begin between two whole minutes lie in working time, one minute after the other."""
+    stretches = list(stretches)
+    worked, at = 0, start
+    while at < end:
+        worked += any(opens <= at < closes for opens, closes in stretches)
+        at += timedelta(minutes=1)
+    return worked
+
+
+def worked_seconds(start: datetime, end: datetime, stretches: Sequence[Stretch] | None) -> float:
+    """Working time between two instants, negative if the other comes first; without stretches all time is."""
+    if end < start:
+        return -worked_seconds(end, start, stretches)
+    return busy_seconds([(start, end)], stretches)
+
+
+def busy_seconds(intervals: Iterable[Stretch], stretches: Sequence[Stretch] | None) -> float:
+    """How long at least one of the intervals is open in working time: piece by piece between all their edges."""
+    intervals = list(intervals)
+    edges = sorted({edge for pair in (*intervals, *(stretches or ())) for edge in pair})
+    total = 0.0
+    for begin, end in pairwise(edges):
+        busy = any(a <= begin and end <= b for a, b in intervals)
+        worked = stretches is None or any(a <= begin and end <= b for a, b in stretches)
+        total += (end - begin).total_seconds() if busy and worked else 0.0
+    return total
+
+
+def workload(
+    everything: Sequence[Row],
+    *,
+    workflow_id: str | None,
+    retried: set[str],
+    recovered: set[str],
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    stretches: Sequence[Stretch] | None,
+) -> dict[str, Any]:
+    """What is counted of one workflow's executions (None: of all) for key figures; they may begin before the period."""
+    runs = [run for run in everything if workflow_id in (None, run["workflow_id"])]
+    all_of_period = [
+        run for run in everything if start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < end
+    ]
+    of_period = [run for run in runs if start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < end]
+    ended = [run for run in of_period if run["status"] != "running"]
+    durations = duration_statistics(run["duration_ms"] for run in ended)
+    queued = [run for run in of_period if run["queued_at"] and run["started_at"]]
+    waits = [max(0.0, worked_seconds(run["queued_at"], run["started_at"], stretches)) * 1000 for run in queued]
+    waited = duration_statistics(waits)
+    cases = _cases(all_of_period, workflow_id=workflow_id)
+    over = [case for case in cases if _state(case) != "running"]
+    handling = [
+        sum(run["duration_ms"] for run in case if run["status"] != "running")
+        for case in over
+        if all(run["duration_ms"] is not None for run in case if run["status"] != "running")
+    ]
+    straight = [
+        case
+        for case in over
+        if len(case) == 1
+        and case[0]["status"] == "completed"
+        and not case[0]["rerun_of"]
+        and not _is_repeated(case[0], all_of_period)
+        and case[0]["execution_id"] not in retried | recovered
+    ]
+    until = max(start, min(end, now))
+    placed: dict[str, list[Stretch]] = defaultdict(list)
+    work_ms, unplaced, nameless, done = 0.0, 0, 0, []
+    for run in runs:
+        begun, over_at = _began(run), _until(run, now=now)
+        if begun is None or over_at is None:
+            unplaced += start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < until
+            continue
+        if run["status"] == "completed" and start <= over_at < until:
+            done.append(over_at)
+        if begun >= until or over_at < start:
+            continue
+        interval = (max(begun, start), min(over_at, until))
+        work_ms += max(0.0, (interval[1] - interval[0]).total_seconds()) * 1000
+        robot = run["robot_id"] or run["host"]
+        nameless += robot is None
+        if robot is not None:
+            placed[robot].append(interval)
+    return {
+        "executions": len(of_period),
+        "ended": len(ended),
+        "aht_n": durations["n"],
+        "aht_ms": durations["mean"],
+        "aht_median_ms": durations["median"],
+        "wait_n": len(waits),
+        "wait_mean_ms": waited["mean"],
+        "wait_p50_ms": waited["median"],
+        "wait_p95_ms": waited["p95"],
+        "negative_waits": sum(run["started_at"] < run["queued_at"] for run in queued),
+        "retried": sum(run["execution_id"] in retried for run in ended),
+        "cases": len(cases),
+        "ended_cases": len(over),
+        "completed_cases": sum(_state(case) == "completed" for case in cases),
+        "case_aht_n": len(handling),
+        "case_aht_ms": sum(handling) / len(handling) if handling else None,
+        "straight_through": len(straight),
+        "completed_within": len(done),
+        "completed_in_hours": sum(
+            stretches is None or any(opens <= at <= closes for opens, closes in stretches) for at in done
+        ),
+        "work_ms": work_ms,
+        "unplaced": unplaced,
+        "without_robot": nameless,
+        "robots": len(placed),
+        "busy_ms": sum(busy_seconds(intervals, None) for intervals in placed.values()) * 1000,
+        "busy_in_hours_ms": sum(busy_seconds(intervals, stretches) for intervals in placed.values()) * 1000,
+    }
+
+
+def kept_promises(
+    target: SlaTarget,
+    runs: Sequence[Row],
+    *,
+    workflow_id: str,
+    now: datetime,
+    stretches: Sequence[Stretch] | None,
+    tz: str,
+) -> dict[str, int]:
+    """How many of one workflow's runs or cases met, broke, may still meet, and can't be held to a target."""
+    promise: Any = target.promise
+    counts = dict.fromkeys(("met", "breaches", "open", "unjudged"), 0)
+    kind = type(promise).__name__
+    measure = getattr(promise, "measure", kind)
+    if measure in ("turnaround", "CompletedBy"):
+        for case in _cases(runs, workflow_id=workflow_id):
+            counts[_delivery(case, promise, now=now, stretches=stretches, tz=tz)] += 1
+        return counts
+    for run in [run for run in runs if run["workflow_id"] == workflow_id]:
+        running, completed = run["status"] == "running", run["status"] == "completed"
+        if measure == "Completes":
+            outcome = "met" if completed else "open" if running else "breaches"
+        elif measure == "queue_wait":
+            known = run["queued_at"] and run["started_at"]
+            wait = worked_seconds(run["queued_at"], run["started_at"], stretches) if known else None
+            outcome = "unjudged" if wait is None else "met" if wait * 1000 <= promise.limit_ms else "breaches"
+        else:
+            taken = run["duration_ms"]
+            last = now if running else run["last_seen_at"] if run["status"] == "abandoned" else None
+            if taken is None and last and run["started_at"]:
+                taken = (last - run["started_at"]) / timedelta(milliseconds=1)
+            if taken is None:
+                outcome = "unjudged"
+            elif taken > promise.limit_ms:
+                outcome = "breaches"
+            else:
+                outcome = "met" if completed else "open" if running else "unjudged"
+        counts[outcome] += 1
+    return counts
+
+
+def _delivery(case: Sequence[Row], promise: Any, *, now: datetime, stretches: Sequence[Stretch] | None, tz: str) -> str:
+    completions = [_ended(run) for run in case if run["status"] == "completed"]
+    known = [at for at in completions if at]
+    if completions and not known:
+        return "unjudged"
+    delivered = min(known) if known else None
+    queued = min((run["queued_at"] for run in case if run["queued_at"]), default=None)
+    started = min((run["started_at"] for run in case if run["started_at"]), default=None)
+    at = delivered or now
+    if hasattr(promise, "clock"):
+        since = queued or started
+        if since is None:
+            return "unjudged"
+        zone = ZoneInfo(tz)
+        day = since.astimezone(zone).date()
+        dues = [
+            datetime.combine(day + timedelta(days=later), promise.clock).replace(tzinfo=zone).astimezone(UTC)
+            for later in (0, 1)
+        ]
+        kept = at <= (dues[0] if dues[0] > since else dues[1])
+    elif queued is None:
+        return "unjudged"
+    else:
+        kept = worked_seconds(queued, at, stretches) * 1000 <= promise.limit_ms
+    return "breaches" if not kept else "met" if delivered else "open"
+
+
+def _cases(runs: Sequence[Row], *, workflow_id: str | None) -> list[list[Row]]:
+    """Executions of a workflow that repeat each other, by merging until nothing changes; of all, case by workflow."""
+    groups = [{run["execution_id"]} for run in runs]
+    for run in runs:
+        if run["rerun_of"]:
+            linked = [group for group in groups if group & {run["execution_id"], run["rerun_of"]}]
+            groups = [group for group in groups if group not in linked]
+            groups.append({run["rerun_of"]}.union(*linked))
+    by_id = {run["execution_id"]: run for run in runs}
+    found = [[by_id[name] for name in group if name in by_id] for group in groups]
+    return [
+        [run for run in case if run["workflow_id"] == workflow]
+        for case in found
+        for workflow in {run["workflow_id"] for run in case}
+        if workflow_id in (None, workflow)
+    ]
+
+
+def _is_repeated(run: Row, runs: Sequence[Row]) -> bool:
+    return any(other["rerun_of"] == run["execution_id"] for other in runs)
+
+
+def _state(case: Sequence[Row]) -> str:
+    states = {run["status"] for run in case}
+    return "completed" if "completed" in states else "running" if "running" in states else "failed"
+
+
+def _began(run: Row) -> datetime | None:
+    if run["started_at"]:
+        begun: datetime = run["started_at"]
+        return begun
+    if run["completed_at"] and run["duration_ms"] is not None:
+        found: datetime = run["completed_at"] - timedelta(milliseconds=run["duration_ms"])
+        return found
+    return None
+
+
+def _ended(run: Row) -> datetime | None:
+    done: datetime | None = run["completed_at"]
+    if run["started_at"] and run["duration_ms"] is not None and (not done or done < run["started_at"]):
+        done = run["started_at"] + timedelta(milliseconds=run["duration_ms"])
+    return done
+
+
+def _until(run: Row, *, now: datetime) -> datetime | None:
+    if run["status"] == "running":
+        return now
+    if run["status"] == "abandoned":
+        seen: datetime | None = run["last_seen_at"]
+        return seen
+    return _ended(run)

@@ -28,6 +28,8 @@ from rpa_lab.records import (
     node_path,
 )
 from rpa_lab.schema import TABLES
+from rpa_lab.storage.settings_calendar import Calendar, Shift
+from rpa_lab.storage.settings_targets import CompletedBy, Completes, SlaTarget, Within
 from tests.sessions import Call, Kind
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ __all__ = [
     "RESULTS",
     "WORKFLOWS",
     "ZONES",
+    "calendars",
     "clock_moments",
     "durations_ms",
     "event_rows",
@@ -61,11 +64,13 @@ __all__ = [
     "resources",
     "robot_suites",
     "sessions",
+    "sla_targets",
     "step_metrics",
     "steps",
     "storings",
     "told_runs",
     "words",
+    "worked_runs",
 ]
 
 PROFILES = {"dev": 25, "ci": 50, "campaign": 2_000}
@@ -663,3 +668,74 @@ def filters(draw: st.DrawFn, table: str, rows: Sequence[Mapping[str, Any]]) -> d
             chosen = draw(st.lists(st.sampled_from(operators), min_size=1, max_size=2, unique=True))
             said[column.name] = {op: draw(st.lists(values, max_size=4) if op == "in" else values) for op in chosen}
     return said
+
+
+@st.composite
+def calendars(draw: st.DrawFn, *, tz: str | None = None) -> Calendar:
+    """Shifts by weekday, those over midnight and those that overlap among them; holidays around the clock's change."""
+    minutes = st.integers(0, 24 * 60) | st.sampled_from([0, 60, 90, 120, 150, 180, 360, 480, 1080, 1320, 1440])
+
+    def shift(begin: int, end: int) -> Shift:
+        return Shift(begin=begin % 1440, end=end if end > begin % 1440 else end + 1440)
+
+    shifts = st.builds(shift, minutes, minutes).filter(lambda one: one.end - one.begin < 1440 or one.begin == 0)
+    of_days = st.lists(st.lists(shifts, max_size=3).map(tuple), min_size=7, max_size=7)
+    days = st.integers(0, _DAYS).map(lambda day: (_FIRST + timedelta(days=day)).date())
+    return Calendar(
+        shifts=tuple(draw(of_days)),
+        holidays=tuple(sorted(draw(st.sets(days, max_size=2)))),
+        tz=tz or draw(st.sampled_from(ZONES)),
+    )
+
+
+@st.composite
+def worked_runs(draw: st.DrawFn, *, max_size: int = 12, derived: bool = True) -> pl.DataFrame:
+    """Folded executions of few robots that overlap, wait in queues and repeat each other, with all that may be missing.
+
+    With `derived`, abandoned ones are among them, and `last_seen_at` says until when they lived.
+    """
+    count = draw(st.integers(0, max_size))
+    rows = []
+    for number in range(count):
+        begun, took = draw(moments()), draw(durations_ms())
+        status = draw(st.sampled_from([*RESULTS, "completed", "completed", "running", *(["abandoned"] * derived)]))
+        ended = status in RESULTS
+        known = draw(st.sampled_from(["all", "all", "all", "no duration", "no end", "no start"])) if ended else "all"
+        waited = draw(st.none() | st.sampled_from([-1, 0, 60, 300, 7200, 90_000]))
+        rows.append(
+            {
+                "execution_id": f"e{number}",
+                "workflow_id": draw(st.sampled_from(WORKFLOWS[:2])),
+                "status": status,
+                "queued_at": None if waited is None else begun - timedelta(seconds=waited),
+                "started_at": None if known == "no start" else begun,
+                "completed_at": begun + timedelta(milliseconds=took) if ended and known != "no end" else None,
+                "duration_ms": took if ended and known != "no duration" else None,
+                "rerun_of": draw(st.none() | st.none() | st.integers(0, count).map("e{}".format)),
+                "robot_id": draw(st.sampled_from(["robot-1", "robot-1", "robot-2", None])),
+                "host": draw(st.sampled_from(["vm-1", None])),
+                "last_seen_at": begun + timedelta(milliseconds=took) if not ended else None,
+            }
+        )
+    runs = frame("executions", [{name: row[name] for name in row if name != "last_seen_at"} for row in rows])
+    if not derived:
+        return runs
+    seen = pl.Series("last_seen_at", [row["last_seen_at"] for row in rows], dtype=pl.Datetime("us", "UTC"))
+    return runs.with_columns(seen)
+
+
+def sla_targets() -> st.SearchStrategy[SlaTarget]:
+    """A promise of any kind, to one workflow or to all."""
+    measures = st.sampled_from(["duration", "queue_wait", "turnaround"])
+    promises = st.one_of(
+        st.builds(Within, measure=measures, limit_ms=st.sampled_from([1.0, 1000.0, 300_000.0, 7_200_000.0])),
+        st.builds(CompletedBy, clock=st.times().map(lambda at: at.replace(second=0, microsecond=0))),
+        st.just(Completes()),
+    )
+    return st.builds(
+        SlaTarget,
+        name=st.sampled_from(["quick", "on time"]),
+        promise=promises,
+        share=st.sampled_from([0.0, 50.0, 95.0, 100.0]),
+        workflow_id=st.none() | st.sampled_from(WORKFLOWS[:2]),
+    )
