@@ -281,7 +281,7 @@ def _quantiles(groups: _Groups, quantile: float, *, level: float, seed: int) -> 
 
 
 def _below(groups: _Groups, quantile: float) -> Floats:
-    """Which durations lie below their group's quantile, as 1 or 0; of equal ones the part that makes the share right."""
+    """Which durations lie below their group's quantile, 1 or 0; of equal ones the part that makes the share right."""
     place = groups.first + (groups.n - 1).clip(0) * quantile
     floor = np.floor(place).astype(np.int64)
     last = len(groups.durations) - 1
