@@ -158,14 +158,16 @@ def rate_by_days(completed: Floats, ended: Floats, *, level: float = 0.95) -> tu
     ----------
     Kish (1965), Survey Sampling (the design effect); with Wilson's: Dean and Pagano (2015), doi:10.1093/jssam/smv024
     """
-    from scipy.special import stdtrit
+    from scipy.special import ndtri, stdtrit
 
     rate, error = _ratio(completed, ended)
     runs = ended.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        alike = rate * (1 - rate) / error**2
-    worth = np.where(error > 0, np.minimum(alike, runs), runs)
-    return wilson_bounds(rate, worth, critical=stdtrit(len(ended) - 1, (1 + level) / 2))
+        worth = rate * (1 - rate) / error**2
+    more_alike = ~(worth < runs)  # than independent runs would be: by chance, so they are taken for independent
+    tail = (1 + level) / 2
+    critical = np.where(more_alike, ndtri(tail), stdtrit(len(ended) - 1, tail))
+    return wilson_bounds(rate, np.where(more_alike, runs, worth), critical=critical)
 
 
 def _ratio(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:

@@ -4,12 +4,14 @@ The shift is the median of the differences between a day of the current period a
 (Hodges-Lehmann): of baseline days of 100, 110 and 120 ms and current ones of 130 and 150 ms the six differences are 10,
 20, 30, 30, 40 and 50, the shift is 30 ms. What chance does is seen by letting the days change places between the
 periods. They do so in blocks, since a day resembles the day before, and only with the same days of other weeks, since a
-Monday is no Sunday; with so few weeks that this leaves no choice, any day with any.
+Monday is no Sunday; with so few weeks that this leaves no choice, any day with any. Where it is known how many runs
+a day had, a difference counts by what it can say: a Sunday of seven runs says less than a Tuesday of a hundred.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from math import comb, prod
 from typing import Final, TypeAlias
 
@@ -25,7 +27,8 @@ ROUNDS: Final = 4999
 """How often days change places."""
 
 _WEEK = 7
-_LEAST_WAYS = 200  # in which days can change places; fewer are too coarse a scale for 5 %
+_ROUNDING = 1e-9
+_LEAST_WAYS = 500  # in which days can change places; fewer are too coarse a scale for 5 %
 _WORDS = ((0.147, "negligible"), (0.33, "small"), (0.474, "medium"))
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -59,7 +62,15 @@ class Shift:
     block_days: int
 
 
-def shift_of_days(values: Floats, offsets: Ints, *, level: float = 0.95, seed: int = 0, rounds: int = ROUNDS) -> Shift:
+def shift_of_days(
+    values: Floats,
+    offsets: Ints,
+    runs: Ints | None = None,
+    *,
+    level: float = 0.95,
+    seed: int = 0,
+    rounds: int = ROUNDS,
+) -> Shift:
     """The shift between the days of a baseline and the current days that follow.
 
     Parameters
@@ -69,6 +80,8 @@ def shift_of_days(values: Floats, offsets: Ints, *, level: float = 0.95, seed: i
     offsets : numpy.ndarray
         Which days these are, counted from the first day of the current period: 0, 1 … and before it -1, -2 … Days may
         be missing. Both sides must have one.
+    runs : numpy.ndarray, optional
+        Of how many runs each figure is: the difference of two days counts as √(m n / (m + n)). Default: all alike.
     level : float
         Nominal coverage of the interval, fraction 0-1.
     seed : int
@@ -89,23 +102,25 @@ def shift_of_days(values: Floats, offsets: Ints, *, level: float = 0.95, seed: i
     References
     ----------
     Hodges and Lehmann (1963), doi:10.1214/aoms/1177704172 (the shift); Hollander, Wolfe and Chicken (2014),
-    section 4.3, doi:10.1002/9781119196037 (its interval); Politis and White (2004), doi:10.1081/ETC-120028836 (blocks)
+    section 4.3, doi:10.1002/9781119196037 (its interval)
     """
     current = offsets >= 0
     places = _places(offsets)
-    comparable = (
-        (offsets[:, None] - offsets[None, :]) % _WEEK == 0
-        if places.same_weekdays
-        else np.ones((len(offsets), len(offsets)), np.bool_)
-    )
+    counts = np.ones(len(offsets)) if runs is None else runs.astype(np.float64)
+    weight = np.sqrt(counts[:, None] * counts[None, :] / (counts[:, None] + counts[None, :]))
+    if places.same_weekdays:
+        weight = weight * ((offsets[:, None] - offsets[None, :]) % _WEEK == 0)
     labels = np.vstack([current, _exchanged(current, places, seed=seed, rounds=rounds)]).astype(np.float64)
-    higher = ((values[:, None] > values[None, :]) + 0.5 * (values[:, None] == values[None, :])) * comparable
-    wins = (labels * ((1 - labels) @ higher.T)).sum(axis=1)
-    share = wins / (labels * ((1 - labels) @ comparable.T.astype(np.float64))).sum(axis=1)
-    differences = np.sort((values[:, None] - values[None, :])[comparable & current[:, None] & ~current[None, :]])
-    low, high = _between(differences, share, level=level)
+    higher = ((values[:, None] > values[None, :]) + 0.5 * (values[:, None] == values[None, :])) * weight
+    share = (labels * ((1 - labels) @ higher.T)).sum(axis=1) / (labels * ((1 - labels) @ weight.T)).sum(axis=1)
+    pairs = np.ix_(current, ~current)
+    differences, weights = (values[:, None] - values[None, :])[pairs].ravel(), weight[pairs].ravel()
+    order = np.argsort(differences, kind="stable")
+    order = order[weights[order] > 0]
+    ordered, upto = differences[order], np.cumsum(weights[order]) / weights.sum()
+    low, high = _between(ordered, upto, share, level=level)
     return Shift(
-        shift=float(np.median(differences)),
+        shift=_middle(ordered, upto),
         low=low,
         high=high,
         p_value=float(min(1.0, 2 * min((share >= share[0] - 1e-9).mean(), (share <= share[0] + 1e-9).mean()))),
@@ -173,10 +188,7 @@ class _Places:
 
 def _places(offsets: Ints) -> _Places:
     """The longest blocks that leave enough ways, among the same days of other weeks if that is possible."""
-    # what is best for a correlation of 0.3 from one day to the next
-    longest = max(1, int(0.87 * len(offsets) ** (1 / 3)))
-    options = [(True, block) for block in range(longest, 0, -1)] + [(False, block) for block in range(longest, 0, -1)]
-    for same_weekdays, block in options:
+    for same_weekdays, block in product((True, False), range(_WEEK, 0, -1)):
         week, slot = offsets // _WEEK, offsets % _WEEK // block
         key = np.stack([week, slot] if same_weekdays else [offsets // block, np.zeros_like(offsets)], axis=1)
         units, unit = np.unique(key, axis=0, return_inverse=True)
@@ -209,14 +221,21 @@ def _exchanged(current: Bools, places: _Places, *, seed: int, rounds: int) -> Bo
     return labels[:, places.unit]
 
 
-def _between(differences: Floats, share: Floats, *, level: float) -> tuple[float | None, float | None]:
-    """The shifts that the test would not reject: between two of the sorted differences."""
-    pairs = len(differences)
-    ordered = np.sort(share) * pairs
-    tail = (1 - level) / 2
-    # the k-th smallest of the differences is a bound where chance wins fewer than k pairs in so few rounds
-    least = int(np.ceil(ordered[int(tail * len(ordered))] - 1e-6)) - 1
-    most = int(np.ceil((pairs - ordered[::-1])[int(tail * len(ordered))] - 1e-6)) - 1
-    if min(least, most) < 0:
-        return None, None
-    return float(differences[most]), float(differences[pairs - 1 - least])
+def _middle(ordered: Floats, upto: Floats) -> float:
+    """The weighted median of sorted differences; `upto` is the share of the weight up to each."""
+    first = int(np.searchsorted(upto, 0.5 - _ROUNDING))
+    even = abs(upto[first] - 0.5) <= _ROUNDING
+    return float((ordered[first] + ordered[first + 1]) / 2 if even else ordered[first])
+
+
+def _between(ordered: Floats, upto: Floats, share: Floats, *, level: float) -> tuple[float | None, float | None]:
+    """The shifts that the test would not reject: those with a share of higher days that chance has often enough."""
+    few = int((1 - level) / 2 * len(share))
+    by_chance = np.sort(share)
+    least, most = by_chance[few], by_chance[-1 - few]
+    if least <= _ROUNDING or most >= 1 - _ROUNDING:
+        return None, None  # chance has all days of one side higher
+    above = 1 - upto  # the share of higher days, were the days shifted by each difference
+    last = int(np.searchsorted(-above, -(least - _ROUNDING), side="right"))
+    first = int(np.searchsorted(-above, -(most + _ROUNDING), side="left"))
+    return float(ordered[first]), float(ordered[min(last, len(ordered) - 1)])
