@@ -102,7 +102,10 @@ def runs_needed(quantile: float, *, level: float = 0.95) -> int:
 def order_ranks(
     n: npt.ArrayLike, quantile: float, *, level: float = 0.95
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Which of n sorted runs bound a quantile: the narrowest pair that each side misses at most (1 - level) / 2.
+    """Which of n sorted runs bound a quantile.
+
+    The upper one is passed with a probability of at most (1 - level) / 2; the lower one has what that leaves of
+    1 - level, which is more of few runs.
 
     Parameters
     ----------
@@ -122,7 +125,7 @@ def order_ranks(
     --------
     >>> low, high = order_ranks([71, 72, 100], 0.95)
     >>> low.tolist(), high.tolist()
-    ([0, 64, 90], [0, 72, 100])
+    ([0, 64, 91], [0, 72, 100])
 
     References
     ----------
@@ -132,10 +135,11 @@ def order_ranks(
 
     count = np.asarray(n, np.int64)
     tail = (1 - level) / 2
-    # the k-th smallest lies above the quantile when fewer than k runs are below it
-    low = np.asarray(binom.ppf(tail, count, quantile)).astype(np.int64)
+    # the quantile lies above the k-th smallest when k runs or more are below it, and below it when fewer than k are
     high = np.asarray(binom.ppf(1 - tail, count, quantile)).astype(np.int64) + 1
-    bounded = (count > 0) & (low >= 1) & (high <= count)
+    above = binom.sf(high - 1, count, quantile)
+    low = np.asarray(binom.ppf(1 - level - above, count, quantile)).astype(np.int64)
+    bounded = (count >= runs_needed(quantile, level=level)) & (low >= 1) & (high <= count)
     return np.where(bounded, low, 0), np.where(bounded, high, 0)
 
 

@@ -152,7 +152,7 @@ def rate_by_days(completed: Floats, ended: Floats, *, level: float = 0.95) -> tu
     >>> completed, ended = np.array([[9.0], [10.0]] * 10), np.full((20, 1), 10.0)
     >>> low, high = rate_by_days(completed, ended)
     >>> print(f"{low[0]:.3f} {high[0]:.3f}")
-    0.907 0.974
+    0.910 0.973
 
     References
     ----------
