@@ -90,7 +90,8 @@ def mean_by_days(drawn: Floats, sums: Floats, counts: Floats, *, level: float = 
     mean, error = _ratio(sums, counts)
     again, errors = _ratios(drawn, sums, counts)
     least, most = _critical(again - mean, errors, level=level)
-    low, high = np.maximum(mean - most * error, 0.0), mean - least * error
+    with np.errstate(invalid="ignore"):
+        low, high = np.maximum(mean - most * error, 0.0), mean - least * error
     known = np.isfinite(low) & np.isfinite(high)  # not where so few days differ that resamples leave it open
     alike = error <= _NOTHING * mean
     return tuple(np.where(alike, mean, np.where(known, bound, np.nan)) for bound in (low, high))  # type: ignore[return-value]
