@@ -354,7 +354,7 @@ def runs_with_steps(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
     runs, steps = [], []
     for number in range(draw(st.integers(1, 4))):
         started_at, took = _FIRST + timedelta(hours=number), draw(st.none() | st.integers(0, 60))
-        run = {"execution_id": f"e{number}", "workflow_id": WORKFLOWS[0], "duration_ms": took}
+        run: dict[str, Any] = {"execution_id": f"e{number}", "workflow_id": WORKFLOWS[0], "duration_ms": took}
         run |= {"status": draw(st.sampled_from([*RESULTS, "running"])), "started_at": started_at}
         if draw(_rarely()):
             run |= {"started_at": None, "completed_at": started_at}
@@ -362,8 +362,9 @@ def runs_with_steps(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
         for index in range(draw(st.integers(0, 6))):
             since, length = draw(st.integers(-10, 70)), draw(st.integers(0, 30))
             begun = started_at + timedelta(milliseconds=since)
-            step = {"execution_id": f"e{number}", "workflow_id": WORKFLOWS[0], "node_id": draw(st.sampled_from(NODES))}
-            step |= {"step_id": f"e{number}:{index}", "step_index": index, "action_type": "click", "retry_count": 0}
+            step: dict[str, Any] = {"execution_id": f"e{number}", "workflow_id": WORKFLOWS[0]}
+            step |= {"node_id": draw(st.sampled_from(NODES)), "step_id": f"e{number}:{index}", "step_index": index}
+            step |= {"action_type": "click", "retry_count": 0}
             step |= {"started_at": begun, "completed_at": begun + timedelta(milliseconds=length)}
             step |= {"duration_ms": None if draw(_rarely()) else length}
             steps.append(step | {"status": draw(st.sampled_from(["completed", "completed", "failed", "skipped"]))})

@@ -11,6 +11,7 @@ import pytest
 
 from rpa_lab.analysis.degradation import Degradation, degradation_between
 from rpa_lab.period import Period, Span
+from tests import strategies
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -23,16 +24,26 @@ def _runs(before: dict[int, list[float]], now: dict[int, list[float]], **said: A
         for ago, durations in side.items()
         for ms in durations
     ]
-    schema = {"status": pl.String, "duration_ms": pl.Float64, "started_at": pl.Datetime("us", "UTC")}
-    return pl.DataFrame(rows, schema=schema)
+    return strategies.frame("executions", rows).select("status", "duration_ms", "started_at")
 
 
 def _compare(
-    runs: pl.DataFrame, *, baseline: float = 28, current: float = 7, at: datetime = NOW, tz: str = "UTC", **how: Any
+    runs: pl.DataFrame,
+    *,
+    baseline: float = 28,
+    current: float = 7,
+    at: datetime = NOW,
+    tz: str = "UTC",
+    threshold: float = 20.0,
 ) -> Degradation:
     change = at - timedelta(days=current)
-    spans = {"baseline": Span(change - timedelta(days=baseline), change, tz), "current": Span(change, at, tz)}
-    return degradation_between(runs, workflow_id="w", **spans, threshold_percent=how.pop("threshold", 20.0), **how)
+    return degradation_between(
+        runs,
+        workflow_id="w",
+        baseline=Span(change - timedelta(days=baseline), change, tz),
+        current=Span(change, at, tz),
+        threshold_percent=threshold,
+    )
 
 
 def _days(first: int, last: int, *, mean: float, sd: float = 3.0, seed: int = 0, per_day: int = 5) -> dict[int, Any]:
@@ -44,7 +55,7 @@ def test_six_runs_by_hand() -> None:
     found = _compare(_runs({10: [100.0, 200.0], 9: [150.0]}, {2: [150.0, 210.0], 1: [180.0]}))
 
     assert (found.baseline_mean_ms, found.current_mean_ms) == (150.0, 180.0)
-    assert (found.increase_ms, found.increase_percent) == (30.0, pytest.approx(20.0))
+    assert (found.increase_ms, found.increase_percent) == pytest.approx((30.0, 20.0))
     assert not found.exceeds_threshold  # 20 % is not more than 20 %
     assert (found.baseline_runs, found.current_runs, found.baseline_days, found.current_days) == (3, 3, 2, 2)
     assert found.cliffs_delta == pytest.approx((0 + 3 + 1) / 9)

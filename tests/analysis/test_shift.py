@@ -73,7 +73,7 @@ def _wins(values: Floats, current: list[bool], strata: list[int]) -> float:
         for then in range(len(values))
         if current[now] and not current[then] and strata[now] == strata[then]
     ]
-    return sum(pairs) / len(pairs)
+    return float(sum(pairs) / len(pairs))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_the_p_value_is_that_of_all_ways_to_place_the_days(before: int, now: int
     found = shift_of_days(values, offsets, seed=seed)
 
     assert (found.same_weekdays, found.block_days) == (by_weekday, 1)
-    error = 2 * np.sqrt(min(tails) * (1 - min(tails)) / ROUNDS)
+    error = 2 * float(np.sqrt(min(tails) * (1 - min(tails)) / ROUNDS))
     assert found.p_value == pytest.approx(min(1.0, 2 * min(tails)), abs=4 * error + 2 / ROUNDS)
 
 
@@ -99,7 +99,8 @@ def test_where_any_day_may_change_with_any_it_is_mann_whitneys_test(seed: int) -
     exact = stats.mannwhitneyu(values[6:], values[:6], method="exact")
     found = shift_of_days(values, _offsets(6, 6), seed=seed)
 
-    assert found.p_value == pytest.approx(exact.pvalue, abs=4 * np.sqrt(exact.pvalue / ROUNDS) + 2 / ROUNDS)
+    error = float(np.sqrt(exact.pvalue / ROUNDS))
+    assert found.p_value == pytest.approx(exact.pvalue, abs=4 * error + 2 / ROUNDS)
 
 
 @pytest.mark.parametrize("weighed", [False, True])
