@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rpa_lab.analysis.group_intervals import STATISTICS, interval_of, intervals_by, timed_runs
 from rpa_lab.analysis.intervals import DAYS, THESE_RUNS, mean_bounds, order_ranks, wilson_interval
-from rpa_lab.analysis.resampling import mean_by_days, rate_by_days, resampled_days
+from rpa_lab.analysis.resampling import mean_by_days, rate_by_days, resampled_days, share_by_days
 from tests import strategies
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -65,12 +65,30 @@ def test_from_14_days_on_days_are_resampled() -> None:
     assert [row[f"{name}_basis"] for name in ("mean_ms", "p50_ms", "p95_ms", "success_rate")] == [DAYS] * 4
     assert [row["mean_ms_low"], row["mean_ms_high"]] == pytest.approx([float(bound[0]) for bound in mean])
     assert [row["success_rate_low"], row["success_rate_high"]] == pytest.approx([100 * float(b[0]) for b in rate])
-    values = runs["duration_ms"].to_list()
-    for name, quantile in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
-        low, high = row[f"{name}_ms_low"], row[f"{name}_ms_high"]
-        assert low in values
-        assert high in values
-        assert low <= np.quantile(values, quantile) <= high
+    assert row["p99_ms_basis"] in (DAYS, None)
+
+
+@pytest.mark.parametrize(("quantile", "name"), [(0.5, "p50"), (0.95, "p95")])
+def test_a_quantiles_interval_is_that_of_the_share_below_it_read_back(quantile: float, name: str) -> None:
+    runs = _runs(2, days=16, per_day=30)
+    row, values = _row(runs, seed=3), np.sort(runs["duration_ms"].to_numpy())
+    by_day = runs.group_by(pl.col("started_at").dt.date()).agg(
+        below=(pl.col("duration_ms") < np.quantile(values, quantile)).sum(), n=pl.len()
+    )
+    day = by_day.sort("started_at").select("below", "n").cast(pl.Float64).to_numpy()
+    low, high = (float(b[0]) for b in share_by_days(resampled_days(16, seed=3), day[:, [0]], day[:, [1]]))
+    n = len(values)
+
+    # at least the lower share of the runs takes no longer than the lower bound …
+    assert row[f"{name}_ms_low"] == max(value for rank, value in enumerate(values, 1) if rank <= low * n)
+    assert row[f"{name}_ms_high"] == min(value for rank, value in enumerate(values, 1) if rank > high * n + 1 - 1e-9)
+
+
+def test_days_that_never_failed_say_nothing_of_how_days_differ() -> None:
+    row = _row(_runs(1, days=20, per_day=5).with_columns(status=pl.lit("completed")))
+
+    assert (row["mean_ms_basis"], row["success_rate_basis"]) == (DAYS, THESE_RUNS)
+    assert (row["success_rate_low"], row["success_rate_high"]) == pytest.approx(wilson_interval(100, 100))
 
 
 @given(strategies.executions(), st.sampled_from(["host", "workflow_id"]), st.sampled_from(strategies.ZONES))

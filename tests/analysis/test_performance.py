@@ -164,6 +164,21 @@ def test_waiting_is_a_bottleneck_where_it_takes_as_long(root: Path) -> None:
     assert unknown["execution_share"].null_count() == unknown.height
 
 
+def test_short_waiting_is_no_bottleneck(root: Path) -> None:
+    store = _store(root)
+    at = datetime(2026, 11, 3, 10, tzinfo=UTC)
+    run = {"execution_id": "e0", "workflow_id": "v", "started_at": at, "status": "completed", "duration_ms": 100.0}
+    step = {"execution_id": "e0", "workflow_id": "v", "node_id": "n", "action_type": "a", "step_index": 0}
+    step |= {"started_at": at, "completed_at": at, "duration_ms": 90.0, "status": "completed"}
+    store.write_frame("executions", pl.DataFrame([run | {"execution_id": "v0"}]))
+    store.write_frame("steps", pl.DataFrame([step | {"execution_id": "v0"}]))
+    analyzer = PerformanceAnalyzer(store)
+
+    assert analyzer.waiting("v").total_ms == 10.0
+    assert analyzer.identify_bottlenecks("v")["node_id"].to_list() == ["n"]
+    assert analyzer.identify_bottlenecks("v", by="execution_share")["execution_share"].to_list() == [0.9]
+
+
 def test_a_step_that_is_called_waiting_is_a_step(root: Path) -> None:
     store = _store(root)
     step = {"execution_id": "e0", "workflow_id": "w", "node_id": "(waiting)", "action_type": "wait", "step_index": 9}
