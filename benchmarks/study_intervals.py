@@ -12,7 +12,8 @@ computed as `PerformanceAnalyzer` computes it, and it is counted whether it hold
   how often days differ significantly though nothing changed, and how often if all durations are 1.2 times as long;
   beside Mann-Whitney's test on runs.
 
-A coverage or rate of n windows has a standard error of √(p (1 - p) / n), which is printed as ±.
+Failures cluster by day in every simulated fleet, also where durations don't: success rates have day effects everywhere.
+A coverage or rate of n windows has a standard error of √(p (1 - p) / n): the column `error`.
 
     python benchmarks/study_intervals.py      as committed: seeds 0 to 9 (shifts: 0 to 3); writes results/intervals.csv
     python benchmarks/study_intervals.py 3    seeds 0 to 2, and writes nothing
