@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rpa_lab.storage.settings_calendar import Calendar
     from rpa_lab.storage.settings_targets import SlaTarget
@@ -23,12 +23,15 @@ __all__ = [
     "END_GROUP",
     "START_GROUP",
     "bin_of",
+    "bootstrap_t",
     "bottlenecks",
     "busy_seconds",
+    "cliffs_delta",
     "duration_statistics",
     "durations_by_node",
     "fold",
     "grouped",
+    "hodges_lehmann",
     "hours_in",
     "joined_lifecycle",
     "kept_promises",
@@ -39,6 +42,7 @@ __all__ = [
     "shifts",
     "success_rate",
     "value_by_node",
+    "waiting_ms",
     "worked_seconds",
     "workload",
 ]
@@ -554,3 +558,58 @@ def _until(run: Row, *, now: datetime) -> datetime | None:
         seen: datetime | None = run["last_seen_at"]
         return seen
     return _ended(run)
+
+
+def bootstrap_t(
+    of_days: Sequence[Any], drawn: Any, *, scale: Callable[[float], float], slope: Callable[[float], float]
+) -> tuple[float, float]:
+    """The bounds of a 95 % interval of the mean over all values, on some scale, by drawing whole days of values.
+
+    `of_days` has each day's values, `drawn` a row per resample: how often each day is drawn. The standard error is that
+    of a ratio estimator over the days drawn; `slope` is the derivative of `scale`.
+    """
+
+    def estimate(days: list[Any]) -> tuple[float, float]:
+        total = sum(len(day) for day in days)
+        mean = sum(float(np.sum(day)) for day in days) / total
+        squares = sum((float(np.sum(day)) - mean * len(day)) ** 2 for day in days)
+        return mean, (squares * len(days) / (len(days) - 1)) ** 0.5 / total
+
+    mean, error = estimate(list(of_days))
+    studentised = []
+    for row in drawn:
+        again, its_error = estimate([day for day, times in zip(of_days, row, strict=True) for _ in range(int(times))])
+        studentised.append((scale(again) - scale(mean)) / (its_error * slope(again)))
+    ordered = sorted(studentised)
+    least, most = (ordered[round(tail * (len(ordered) + 1)) - 1] for tail in (0.025, 0.975))
+    return scale(mean) - most * error * slope(mean), scale(mean) - least * error * slope(mean)
+
+
+def waiting_ms(run: Row, steps: Iterable[Row]) -> int | None:
+    """In how many milliseconds of a run no step of it runs, times being whole ones; None where it can't be told."""
+    if run["started_at"] is None or run["duration_ms"] is None:
+        return None
+    mine = [step for step in steps if step["execution_id"] == run["execution_id"] and step["status"] != "skipped"]
+    if not mine:
+        return None
+    idle = set(range(round(run["duration_ms"])))
+    for step in mine:
+        since = round((step["started_at"] - run["started_at"]).total_seconds() * 1000)
+        took = step["duration_ms"]
+        if took is None:
+            took = (step["completed_at"] - step["started_at"]).total_seconds() * 1000
+        idle -= set(range(since, since + round(took)))
+    return len(idle)
+
+
+def hodges_lehmann(baseline: Iterable[float], current: Iterable[float]) -> float:
+    """The median of all differences between a current and a baseline value."""
+    before = list(baseline)
+    return float(np.median([now - then for now in current for then in before]))
+
+
+def cliffs_delta(baseline: Iterable[float], current: Iterable[float]) -> float:
+    """Of all pairs, the share in which the current value is greater less that in which it is smaller."""
+    before = list(baseline)
+    signs = [(now > then) - (now < then) for now in current for then in before]
+    return sum(signs) / len(signs)

@@ -63,6 +63,7 @@ __all__ = [
     "resource_metrics",
     "resources",
     "robot_suites",
+    "runs_with_steps",
     "sessions",
     "sla_targets",
     "step_metrics",
@@ -367,6 +368,29 @@ def steps(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 20) -> pl.DataF
         row["duration_ms"] = None if draw(_rarely()) else row["duration_ms"]
         rows.append(row)
     return frame("steps", rows)
+
+
+@st.composite
+def runs_with_steps(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A few runs and their steps: nested, side by side, beyond the run's ends; all times whole milliseconds."""
+    runs, steps = [], []
+    for number in range(draw(st.integers(1, 4))):
+        started_at, took = _FIRST + timedelta(hours=number), draw(st.none() | st.integers(0, 60))
+        run: dict[str, Any] = {"execution_id": f"e{number}", "workflow_id": WORKFLOWS[0], "duration_ms": took}
+        run |= {"status": draw(st.sampled_from([*RESULTS, "running"])), "started_at": started_at}
+        if draw(_rarely()):
+            run |= {"started_at": None, "completed_at": started_at}
+        runs.append(run)
+        for index in range(draw(st.integers(0, 6))):
+            since, length = draw(st.integers(-10, 70)), draw(st.integers(0, 30))
+            begun = started_at + timedelta(milliseconds=since)
+            step: dict[str, Any] = {"execution_id": f"e{number}", "workflow_id": WORKFLOWS[0]}
+            step |= {"node_id": draw(st.sampled_from(NODES)), "step_id": f"e{number}:{index}", "step_index": index}
+            step |= {"action_type": "click", "retry_count": 0}
+            step |= {"started_at": begun, "completed_at": begun + timedelta(milliseconds=length)}
+            step |= {"duration_ms": None if draw(_rarely()) else length}
+            steps.append(step | {"status": draw(st.sampled_from(["completed", "completed", "failed", "skipped"]))})
+    return frame("executions", runs), frame("steps", steps)
 
 
 @st.composite
