@@ -9,11 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rpa_lab.analysis.kpis import KpiAnalyzer
     from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
+    from rpa_lab.analysis.reliability import ReliabilityAnalyzer, ReliabilityStats
     from rpa_lab.collection.collector import MetricsCollector
     from rpa_lab.collection.resources import ResourceCollector
     from rpa_lab.lab import Lab
     from rpa_lab.period import Period
+    from rpa_lab.query.engine import QueryEngine
+    from rpa_lab.query.query import Query
     from rpa_lab.records import ExecutionMetrics, RecoveryMetrics, ResourceMetrics, StepMetrics
     from rpa_lab.report.generator import ReportGenerator
     from rpa_lab.report.model import Report
@@ -23,12 +27,17 @@ if TYPE_CHECKING:
 __all__ = [
     "ArchiveStorage",
     "ExecutionMetrics",
+    "KpiAnalyzer",
     "Lab",
     "MetricsCollector",
     "PerformanceAnalyzer",
     "PerformanceStats",
     "Period",
+    "Query",
+    "QueryEngine",
     "RecoveryMetrics",
+    "ReliabilityAnalyzer",
+    "ReliabilityStats",
     "Report",
     "ReportGenerator",
     "ResourceCollector",
@@ -42,12 +51,17 @@ if not TYPE_CHECKING:  # unguarded, mypy would accept any misspelt name
     _HOME = {
         "ArchiveStorage": "storage.archive",
         "ExecutionMetrics": "records",
+        "KpiAnalyzer": "analysis.kpis",
         "Lab": "lab",
         "MetricsCollector": "collection.collector",
         "PerformanceAnalyzer": "analysis.performance",
         "PerformanceStats": "analysis.performance",
         "Period": "period",
+        "Query": "query.query",
+        "QueryEngine": "query.engine",
         "RecoveryMetrics": "records",
+        "ReliabilityAnalyzer": "analysis.reliability",
+        "ReliabilityStats": "analysis.reliability",
         "Report": "report.model",
         "ReportGenerator": "report.generator",
         "ResourceCollector": "collection.resources",

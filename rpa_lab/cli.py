@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rpa_lab import __version__
+from rpa_lab.cli_analysis import commands as analysis
 from rpa_lab.cli_exchange import exchange, imports
 from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, progress
 from rpa_lab.cli_simulate import command as simulate_command
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(analysis)
 app.add_typer(imports, name="import")
 app.add_typer(exchange)
 app.add_typer(commands)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,28 @@ import polars as pl
 
 from rpa_lab.analysis.overview import by_day, by_workflow, distribution
 from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
-from rpa_lab.period import Span
+from rpa_lab.errors import InputError, quote
+from rpa_lab.period import Period, Span
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 if TYPE_CHECKING:
+    from rpa_lab.analysis.breakdown import PerformanceBreakdown
+    from rpa_lab.analysis.competing import TimeToCompletion
+    from rpa_lab.analysis.degradation import Degradation
+    from rpa_lab.analysis.failures import Failures
+    from rpa_lab.analysis.key_figures import KeyFigures
+    from rpa_lab.analysis.kpis import KpiAnalyzer
+    from rpa_lab.analysis.recoveries import Recoveries
+    from rpa_lab.analysis.reliability import ReliabilityAnalyzer, ReliabilityStats
+    from rpa_lab.analysis.waiting import Waiting
+    from rpa_lab.filters import Filters
     from rpa_lab.integrations.export import Exported, Format
+    from rpa_lab.query.engine import QueryEngine
+    from rpa_lab.query.result import QueryResult
 
 __all__ = ["Lab"]
+
+_ANY_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Lab:
@@ -90,6 +106,132 @@ class Lab:
     ) -> pl.DataFrame:
         """The steps that take most of the time; arguments as for `PerformanceAnalyzer.identify_bottlenecks`."""
         return self._performance.identify_bottlenecks(workflow_id, threshold_percentile, by=by, period=period)
+
+    def breakdown(
+        self,
+        workflow_id: str | None = None,
+        period: PeriodLike = "30d",
+        *,
+        by: str | Sequence[str] = "step",
+        status: str | None = None,
+    ) -> PerformanceBreakdown:
+        """Performance side by side, with intervals; arguments as for `PerformanceAnalyzer.breakdown`."""
+        return self._performance.breakdown(workflow_id, by=by, period=period, status=status)
+
+    def waiting(self, workflow_id: str, period: PeriodLike = "30d") -> Waiting:
+        """How much of its runs' time a workflow waited between steps; see `PerformanceAnalyzer.waiting`."""
+        return self._performance.waiting(workflow_id, period)
+
+    def degradation(
+        self,
+        workflow_id: str,
+        *,
+        baseline: timedelta | str = "28d",
+        current: timedelta | str = "7d",
+        threshold_percent: float = 20.0,
+    ) -> Degradation:
+        """Whether a workflow became slower: its last days beside those before.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        baseline, current : timedelta or str
+            How long, such as ``"28d"``; the current period ends now, the baseline where that begins.
+        threshold_percent : float
+            The increase of the mean duration of completed runs that counts as degradation, percent.
+
+        Returns
+        -------
+        Degradation
+            Whatever it is; `PerformanceAnalyzer.detect_performance_degradation` has a result only where it exceeds the
+            threshold.
+        """
+        lengths = (_length("baseline", baseline), _length("current", current))
+        return self._performance.compare_periods(workflow_id, *lengths, threshold_percent)
+
+    def reliability(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> ReliabilityStats:
+        """How reliable a workflow is, or all are together; see `ReliabilityAnalyzer.analyze`."""
+        return self._reliability.analyze(workflow_id, period)
+
+    def reliability_by(
+        self, group: str = "workflow_id", period: PeriodLike = "30d", *, workflow_id: str | None = None
+    ) -> pl.DataFrame:
+        """Reliability side by side; arguments as for `ReliabilityAnalyzer.by`."""
+        return self._local(self._reliability.by(group, period, workflow_id=workflow_id))
+
+    def failures(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> Failures:
+        """Why runs failed, by category and by step; see `ReliabilityAnalyzer.failures`."""
+        return self._reliability.failures(period, workflow_id=workflow_id)
+
+    def failed_runs(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+        """The failed runs one by one, newest first; columns of `ReliabilityAnalyzer.failed_runs`."""
+        return self._reliability.failed_runs(period, workflow_id=workflow_id)
+
+    def messages(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+        """What failed runs say, grouped; columns of `rpa_lab.analysis.messages.message_templates`."""
+        return self._reliability.messages(period, workflow_id=workflow_id)
+
+    def time_to_completion(self, workflow_id: str, period: PeriodLike = "30d") -> TimeToCompletion:
+        """How long runs take to complete, with those that fail or still run counted; see `ReliabilityAnalyzer`."""
+        return self._reliability.time_to_completion(workflow_id, period)
+
+    def recoveries(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> Recoveries:
+        """How self-healing went, and what it cost; see `ReliabilityAnalyzer.recoveries`."""
+        return self._reliability.recoveries(period, workflow_id=workflow_id)
+
+    def kpis(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> KeyFigures:
+        """Key figures of a workflow, or of all together; see `KpiAnalyzer.kpis`."""
+        return self._kpis.kpis(workflow_id, period)
+
+    def kpi_table(self, period: PeriodLike = "30d") -> pl.DataFrame:
+        """Key figures of the workflows side by side; columns of `KpiAnalyzer.workflows`."""
+        return self._local(self._kpis.workflows(period))
+
+    def robots(self, period: PeriodLike = "30d") -> pl.DataFrame:
+        """How busy each robot was; columns of `KpiAnalyzer.robots`."""
+        return self._local(self._kpis.robots(period))
+
+    def service_levels(self, period: PeriodLike = "30d") -> pl.DataFrame:
+        """Which targets were kept; columns of `KpiAnalyzer.service_levels`."""
+        return self._local(self._kpis.service_levels(period))
+
+    def query(
+        self,
+        table: str = "executions",
+        period: PeriodLike = "30d",
+        *,
+        metrics: str | Sequence[str] = (),
+        group_by: str | Sequence[str] = (),
+        filters: Filters | None = None,
+        columns: str | Sequence[str] = (),
+        interval: str | None = None,
+        order: str | Sequence[str] = (),
+        limit: int | None = None,
+    ) -> QueryResult:
+        """Ask whatever can be asked of a table; arguments as for `rpa_lab.query.query.Query.of`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> lab = Lab(tempfile.mkdtemp())
+        >>> lab.query("steps", "2026-11", metrics=["count", "p95"], filters={"status": "failed"}).table.row(0)
+        (0, 0, None, 0)
+        """
+        from rpa_lab.query.query import Query
+
+        asked = Query.of(
+            table=table,
+            period=period,
+            metrics=metrics,
+            group_by=group_by,
+            filters=filters,
+            columns=columns,
+            interval=interval,
+            order=order,
+            limit=limit,
+        )
+        return self.engine.query(asked)
 
     def daily(self, workflow_id: str, period: PeriodLike = "30d") -> pl.DataFrame:
         """One workflow day by day; columns of `rpa_lab.analysis.overview.by_day`."""
@@ -176,6 +318,25 @@ class Lab:
 
         return export_events(self.store, path, format=format, period=period, workflow_id=workflow_id, force=force)
 
+    @cached_property
+    def engine(self) -> QueryEngine:
+        """What answers queries, and remembers the answers."""
+        from rpa_lab.query.engine import QueryEngine
+
+        return QueryEngine(self.store)
+
+    @cached_property
+    def _reliability(self) -> ReliabilityAnalyzer:
+        from rpa_lab.analysis.reliability import ReliabilityAnalyzer
+
+        return ReliabilityAnalyzer(self.store)
+
+    @cached_property
+    def _kpis(self) -> KpiAnalyzer:
+        from rpa_lab.analysis.kpis import KpiAnalyzer
+
+        return KpiAnalyzer(self.store)
+
     def __repr__(self) -> str:
         return f"Lab({self.store.where!r}, tz={self.tz!r})"
 
@@ -190,6 +351,14 @@ class Lab:
     def _local(self, rows: pl.DataFrame) -> pl.DataFrame:
         times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
         return rows.with_columns(pl.col(times).dt.convert_time_zone(self.tz)) if times else rows
+
+
+def _length(name: str, said: timedelta | str) -> timedelta:
+    """How long "28d" is."""
+    period = Period(said)
+    if not period.is_relative:
+        raise InputError(f"{name} is {quote(said)}, expected a length such as '28d'")
+    return period.resolve(as_of=_ANY_TIME).length
 
 
 def _merged_context(rows: pl.DataFrame) -> pl.DataFrame:
