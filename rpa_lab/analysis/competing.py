@@ -66,7 +66,7 @@ class TimeToCompletion(Result):
     about: str = "these runs only"
     warnings: tuple[str, ...] = ()
 
-    def completed_by(self, time_ms: float) -> tuple[float, float, float] | None:
+    def completed_by(self, time_ms: float) -> tuple[float, float | None, float | None] | None:
         """The share of runs that have completed within a time, with its bounds.
 
         Parameters
@@ -77,7 +77,8 @@ class TimeToCompletion(Result):
         Returns
         -------
         tuple of float or None
-            Share, lower and upper bound, fractions 0-1; None where no run was watched that long, so nobody knows.
+            Share, lower and upper bound, fractions 0-1; None where no run was watched that long, so nobody knows. The
+            bounds are None where no run or every run has completed by then.
 
         Raises
         ------
@@ -93,7 +94,7 @@ class TimeToCompletion(Result):
             return None
         before = self.curve.filter(pl.col("time_ms") <= time_ms)
         if before.is_empty():
-            return 0.0, 0.0, 0.0
+            return 0.0, None, None
         share, low, high = before.select("completed_share", "completed_low", "completed_high").row(-1)
         return share, low, high
 
@@ -132,7 +133,8 @@ def cumulative_incidence(runs: pl.DataFrame, *, level: float = 0.95) -> pl.DataF
     DataFrame
         One row per distinct time: time_ms, at_risk, completed, failed, cancelled, censored (runs at this time), then
         completed_share, completed_low, completed_high (fractions 0-1; bounds by the delta method on the scale
-        log(-log)), failed_share, cancelled_share, in_progress (what has not ended yet).
+        log(-log), null while none and once all have completed: it has nothing to say then), failed_share,
+        cancelled_share, in_progress (what has not ended yet).
 
     Examples
     --------
@@ -168,8 +170,8 @@ def cumulative_incidence(runs: pl.DataFrame, *, level: float = 0.95) -> pl.DataF
     low, high = _bounds(shares[0], _variance(shares[0], by_cause[0], ended, at_risk, before), level=level)
     return ends.select("time_ms", "at_risk", *CAUSES, "censored").with_columns(
         completed_share=pl.Series(shares[0]),
-        completed_low=pl.Series(low),
-        completed_high=pl.Series(high),
+        completed_low=pl.Series(low).fill_nan(None),
+        completed_high=pl.Series(high).fill_nan(None),
         failed_share=pl.Series(shares[1]),
         cancelled_share=pl.Series(shares[2]),
         in_progress=pl.Series(left),
@@ -227,13 +229,13 @@ def _variance(share: Floats, d: Floats, ended: Floats, at_risk: Floats, before: 
 
 
 def _bounds(share: Floats, variance: Floats, *, level: float) -> tuple[Floats, Floats]:
-    """Bounds that stay between 0 and 1: symmetric on the scale log(-log)."""
+    """Bounds that stay between 0 and 1: symmetric on the scale log(-log); NaN where none or all have completed."""
     import numpy as np
 
     z = NormalDist().inv_cdf((1 + level) / 2)
-    inside = (share > 0) & (share < 1)
+    inside = (share > 1e-12) & (share < 1 - 1e-12)  # what sums of fractions leave of 0 and 1
     safe = np.where(inside, share, 0.5)
     log = np.log(safe)
     spread = z * np.sqrt(variance) / (safe * -log)
     low, high = safe ** np.exp(spread), safe ** np.exp(-spread)
-    return np.where(inside, low, share), np.where(inside, high, share)
+    return np.where(inside, low, np.nan), np.where(inside, high, np.nan)

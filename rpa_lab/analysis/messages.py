@@ -22,14 +22,15 @@ _CODES_KEPT = 6
 _ADDRESSES: Final = (
     (r"(?i)\b(?:https?|ftps?|file|wss?)://[^\s\"'<>)\]]+", "<url>"),
     (r"(?i)[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+", "<email>"),
-    (r'"(?:[^"\n])*?"', '"<value>"'),
-    (r"\B'(?:[^'\n]|'\b)*?'\B", "'<value>'"),
-    (r"\B`(?:[^`\n])*?`\B", "`<value>`"),
-    (r"“[^”\n]*?”", "“<value>”"),
+    # a quoted value has up to four words: what is longer is a sentence, as in the tuples that drivers raise
+    (r'\B"[^"\s]*(?: +[^"\s]+){0,3}"\B', '"<value>"'),
+    (r"\B'(?:[^'\s]|'\b)*(?: +(?:[^'\s]|'\b)+){0,3}'\B", "'<value>'"),
+    (r"\B`[^`\s]*(?: +[^`\s]+){0,3}`\B", "`<value>`"),
+    (r"“[^”\s]*(?: +[^”\s]+){0,3}”", "“<value>”"),
     (r"«[^»\n]*?»", "«<value>»"),
 )
 _CODE: Final = (
-    r"(?i)\b(?:(?:ORA|TNS|PLS)-\d{5}|WinError \d{1,5}|Errno -?\d{1,5}|AADSTS\d+|0x8[0-9a-f]{7}"
+    r"(?i)\b(?:(?:ORA|TNS|PLS)-\d{5}|WinError \d{1,5}|Errno -?\d{1,5}|AADSTS\d+|0x8[0-9a-f]{7}|2147\d{6}"
     r"|HTTP(?:/\d\.\d)?[ :]+(?:status[ :]+)?(?:code[ :]+)?[1-5]\d\d"
     r"|(?:status|error)(?: code)?[ :=]+[1-5]\d\d|[45]\d\d (?:Client|Server) Error|answered [1-5]\d\d)\b"
 )
@@ -43,10 +44,12 @@ _VALUES: Final = (
     (r"(^|[\s(\[=:])~?/(?:[\w.\-@%+]+/)+[\w.\-@%+]*", "${1}<path>"),
     (r"(?i)\b0x[0-9a-f]+\b", "<hex>"),
     (r"(?i)\b(?:[0-9a-f]{12,}|[0-9a-f]*(?:\d[a-f]|[a-f]\d)[0-9a-f]{6,})\b", "<hex>"),
+    (r"(?i)\b\d+(?:[.,]\d+)?(ms|s|sec|secs|min|h|kb|mb|gb|px)\b", "<n>${1}"),
     (r"\b(?:[A-Za-z]+[\-_/])+\d[\w\-/]*", "<id>"),
     (r"\b[A-Z]+\d[\w\-]*", "<id>"),
+    (r"\b[a-z]+\d{2,}\b", "<id>"),
     (r"\b\d+[A-Za-z_][\w\-]*\b", "<id>"),
-    (r"[+\-]?\d+(?:[.,]\d+)*", "<n>"),
+    (r"[+\-]?\b\d+(?:[.,:/\-]\d+)*", "<n>"),
 )
 
 
