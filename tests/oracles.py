@@ -233,7 +233,8 @@ def cases(executions: Iterable[Row]) -> list[Row]:
 
 
 def _when(run: Row) -> datetime:
-    return run["started_at"] or run["completed_at"] or _LONG_AGO
+    at: datetime = run["started_at"] or run["completed_at"] or _LONG_AGO
+    return at
 
 
 def _comes_back(name: str, runs: Mapping[str, Row]) -> bool:
@@ -246,12 +247,13 @@ def _comes_back(name: str, runs: Mapping[str, Row]) -> bool:
 
 
 def _ended(run: Row) -> datetime:
-    return run["completed_at"] or run["last_seen_at"] or run["started_at"]
+    at: datetime = run["completed_at"] or run["last_seen_at"] or run["started_at"]
+    return at
 
 
 def streaks(executions: Iterable[Row]) -> tuple[int, int, int, bool] | None:
     """The longest row of successes, of breakdowns, the last row and whether it is one of successes."""
-    told = [run for run in executions if run["status"] in ("completed", "failed", "abandoned") and _ended(run)]
+    told = [run for run in executions if run["status"] in ("completed", "failed", "abandoned")]
     told.sort(key=lambda run: (_ended(run), run["execution_id"]))
     rows: list[list[bool]] = []
     for run in told:
@@ -268,7 +270,7 @@ def streaks(executions: Iterable[Row]) -> tuple[int, int, int, bool] | None:
 
 def outages(executions: Iterable[Row]) -> tuple[list[timedelta], list[datetime]]:
     """How long one workflow's outages that ended lasted; since when it is out, if it is."""
-    runs = [run for run in executions if _ended(run)]
+    runs = list(executions)
     good = [_ended(run) for run in runs if run["status"] == "completed"]
     began: dict[datetime | None, datetime] = {}
     for run in runs:

@@ -34,6 +34,8 @@ from tests.analysis.labelled import held_out, labelled, seen
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rpa_lab.simulate.faults.fault import Fault
+
 AT = datetime(2026, 11, 3, 9, tzinfo=UTC)
 _TEXTS = ("workflow_id", "exception_kind", "error_message", "step_error", "error_details")
 
@@ -96,7 +98,7 @@ def test_what_simulated_bots_say_is_put_where_it_belongs() -> None:
 
 def test_planted_failures_are_found_in_their_category_at_their_step(root: Path) -> None:
     place = {"workflow_id": "order_entry", "node_id": "fetch order"}
-    faults = [
+    faults: list[Fault] = [
         FailureBurst(**place, onset_day=2, until_day=3, share=1, message="Boom 4711"),
         BadSelector(workflow_id="order_entry", node_id="enter order > save", onset_day=4, share=0.5),
         Outage(application="Exchange", onset_day=5, until_day=6, message="net::ERR_CONNECTION_REFUSED"),
