@@ -211,7 +211,7 @@ def _days_title(dated: pl.DataFrame, n: int) -> str:
         return f"All {n:,} failures came on {on}" if n > 1 else f"The one failure came on {on}"
     top = dated.filter(pl.col("day") == day).sort("failures", "category", descending=[True, False])
     name, count = category_name(top["category"][0]), int(top["failures"][0])
-    if most < 2 * n / by_day.height:
+    if most < 2 * (n - most) / (by_day.height - 1):
         return f"Failures are spread over the days: at most {most:,} on one, {on}"
     of_kind = f"all of them {name}" if count == most else f"{count:,} of them {name}"
     return f"Failures peak on {on}: {most:,}, {of_kind}"
