@@ -150,13 +150,13 @@ def cases_of(store: TimeSeriesStore, span: Span, *, workflow_id: str | None, by:
     wide = Span(span.start - RERUN_REACH, span.end + RERUN_REACH if span.end < store.now else span.end, span.tz)
     repeats = pl.col("rerun_of").is_not_null()
     links = store.collect(lambda: store.scan("executions", wide, columns=["execution_id", "rerun_of"]).filter(repeats))
-    members = chains(links).lazy()
     wanted = list(dict.fromkeys(["workflow_id", *by]))
     columns = list(dict.fromkeys(["execution_id", "rerun_of", "status", "started_at", "completed_at", *wanted]))
+    runs = executions_of(store, span, workflow_id=workflow_id, columns=columns)
+    if links.is_empty():
+        return single_cases(runs, by=wanted)
+    members = chains(links).lazy()
     at = pl.coalesce("started_at", "completed_at")
-    alone = executions_of(store, span, workflow_id=workflow_id, columns=columns).join(
-        members, on="execution_id", how="anti"
-    )
     chained = (
         store.scan("executions", wide, columns=columns)
         .join(members, on="execution_id", how="inner", validate="1:1")
@@ -164,6 +164,7 @@ def cases_of(store: TimeSeriesStore, span: Span, *, workflow_id: str | None, by:
     )
     folded = fold_cases(chained, by=wanted)
     ours = folded if workflow_id is None else folded.filter(pl.col("workflow_id") == workflow_id)
+    alone = runs.join(members, on="execution_id", how="anti")
     return pl.concat([ours, single_cases(alone, by=wanted)])
 
 

@@ -1,7 +1,8 @@
 """What libraries and applications say when a run fails, and the category that a person gave it.
 
-`labelled_failures.csv` was written and labelled before there were any rules. Its even rows were used to make them; its
-odd rows (`held_out`) were looked at once, when they were done. How the labels were chosen, where two would do:
+`labelled_failures.csv` was written and labelled before there were any rules. Its even rows (`seen`) were used to make
+them, its odd rows (`held_out`) to judge them. Messages and rules come from one hand, so that agreement shows that the
+rules are consistent, not how much they know of what others write. How the labels were chosen, where two would do:
 
 - an element that is waited for in vain is *element_not_found*; an answer, a page or a program that is, *timeout*;
 - a connection that never came about is *network*, however long that took;
@@ -33,5 +34,5 @@ def seen() -> pl.DataFrame:
 
 
 def held_out() -> pl.DataFrame:
-    """The half that was not looked at while the rules were made."""
+    """The half that no rule was changed for."""
     return labelled().gather_every(2, offset=1)
