@@ -72,6 +72,10 @@ class Table:
     columns: tuple[Column, ...]
     key: str | None
     day_of: tuple[str, ...]
+    statuses: tuple[str, ...] = ()
+    """What its column `status` may say when it is read, where it has one."""
+    derived: tuple[Column, ...] = ()
+    """Columns that no file has, and that follow when rows are read."""
 
     @property
     def arrow(self) -> pa.Schema:
@@ -89,6 +93,11 @@ class Table:
             if column.name == name:
                 return column
         raise unknown_name(f"{self.name} has no column", name, self.names)
+
+    @property
+    def readable(self) -> dict[str, Column]:
+        """The columns that a question may name: those that users see, derived ones last."""
+        return {column.name: column for column in (*self.columns, *self.derived) if not column.hidden}
 
     @property
     def time(self) -> str:
@@ -140,6 +149,8 @@ _EXECUTIONS = Table(
     ),
     key="execution_id",
     day_of=("started_at", "completed_at"),
+    statuses=("running", "completed", "failed", "cancelled", "abandoned"),
+    derived=(Column("last_seen_at", "time", "The last sign of life of one that runs, or was abandoned; else null."),),
 )
 
 _STEPS = Table(
@@ -164,6 +175,7 @@ _STEPS = Table(
     ),
     key="step_id",
     day_of=("started_at",),
+    statuses=("completed", "failed", "skipped"),
 )
 
 _RESOURCES = Table(
@@ -207,6 +219,7 @@ _RECOVERIES = Table(
     ),
     key="recovery_id",
     day_of=("started_at",),
+    statuses=("recovered", "failed"),
 )
 
 _CHANGES = Table(

@@ -6,33 +6,53 @@ Nothing here calls the package's own statistics. Rows are dicts, as `DataFrame.t
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from rpa_lab.storage.settings_calendar import Calendar
+    from rpa_lab.storage.settings_targets import SlaTarget
 
 __all__ = [
     "END_GROUP",
     "START_GROUP",
+    "bin_of",
+    "bootstrap_t",
     "bottlenecks",
     "breakdown_times",
+    "busy_seconds",
     "cases",
+    "cliffs_delta",
     "duration_statistics",
     "durations_by_node",
     "first_attempts",
     "fold",
+    "grouped",
+    "hodges_lehmann",
+    "hours_in",
     "incidence",
     "joined_lifecycle",
+    "kept_promises",
+    "measured",
+    "meets",
+    "minutes_of_work",
     "outages",
     "recovery_savings",
     "self_time_by_node",
+    "shifts",
     "streaks",
     "success_rate",
     "value_by_node",
+    "waiting_ms",
+    "worked_seconds",
+    "workload",
 ]
 
 Row = dict[str, Any]
@@ -246,7 +266,7 @@ def _comes_back(name: str, runs: Mapping[str, Row]) -> bool:
     return bool(at == name)
 
 
-def _ended(run: Row) -> datetime:
+def _told_end(run: Row) -> datetime:
     at: datetime = run["completed_at"] or run["last_seen_at"] or run["started_at"]
     return at
 
@@ -254,7 +274,7 @@ def _ended(run: Row) -> datetime:
 def streaks(executions: Iterable[Row]) -> tuple[int, int, int, bool] | None:
     """The longest row of successes, of breakdowns, the last row and whether it is one of successes."""
     told = [run for run in executions if run["status"] in ("completed", "failed", "abandoned")]
-    told.sort(key=lambda run: (_ended(run), run["execution_id"]))
+    told.sort(key=lambda run: (_told_end(run), run["execution_id"]))
     rows: list[list[bool]] = []
     for run in told:
         good = run["status"] == "completed"
@@ -271,12 +291,12 @@ def streaks(executions: Iterable[Row]) -> tuple[int, int, int, bool] | None:
 def outages(executions: Iterable[Row]) -> tuple[list[timedelta], list[datetime]]:
     """How long one workflow's outages that ended lasted; since when it is out, if it is."""
     runs = list(executions)
-    good = [_ended(run) for run in runs if run["status"] == "completed"]
+    good = [_told_end(run) for run in runs if run["status"] == "completed"]
     began: dict[datetime | None, datetime] = {}
     for run in runs:
         if run["status"] in ("failed", "abandoned"):
-            restored = min((at for at in good if at >= _ended(run)), default=None)
-            began[restored] = min(began.get(restored, _ended(run)), _ended(run))
+            restored = min((at for at in good if at >= _told_end(run)), default=None)
+            began[restored] = min(began.get(restored, _told_end(run)), _told_end(run))
     closed = sorted(restored - since for restored, since in began.items() if restored is not None)
     return closed, [since for restored, since in began.items() if restored is None]
 
@@ -289,7 +309,7 @@ def breakdown_times(executions: Iterable[Row], *, now: datetime) -> tuple[int, f
         if run["duration_ms"] is not None:
             spent += run["duration_ms"]
         elif run["started_at"] is not None:
-            until = now if run["status"] == "running" else _ended(run)
+            until = now if run["status"] == "running" else _told_end(run)
             spent += max(0.0, (until - run["started_at"]) / timedelta(milliseconds=1))
     return broken, spent
 
@@ -298,12 +318,12 @@ def incidence(runs: Iterable[tuple[float, str]], *, cause: str) -> dict[float, F
     """The share of runs that ended in one way, at each time that something happened: Aalen-Johansen, in fractions."""
     watched = list(runs)
     left, share, curve = Fraction(1), Fraction(0), {}
-    for time in sorted({time for time, _ in watched}):
-        at_risk = sum(1 for other, _ in watched if other >= time)
-        ends = Counter(how for other, how in watched if other == time and how != "censored")
+    for at in sorted({at for at, _ in watched}):
+        at_risk = sum(1 for other, _ in watched if other >= at)
+        ends = Counter(how for other, how in watched if other == at and how != "censored")
         share += left * Fraction(ends[cause], at_risk)
         left *= 1 - Fraction(sum(ends.values()), at_risk)
-        curve[time] = share
+        curve[at] = share
     return curve
 
 
@@ -317,3 +337,418 @@ def recovery_savings(recoveries: Iterable[Row], executions: Iterable[Row]) -> di
         if run and recovery["status"] == "recovered" and run["status"] == "completed" and name not in saved:
             saved[name] = max(0.0, (recovery["started_at"] - run["started_at"]) / timedelta(milliseconds=1))
     return saved
+
+
+def meets(row: Row, filters: Mapping[str, Any], zone: ZoneInfo) -> bool:
+    """Whether a row meets every condition; ``ne`` is all that ``eq`` isn't, else nothing is true of a missing value."""
+    return all(
+        _holds(op, row[name], wanted, zone)
+        for name, said in filters.items()
+        for op, wanted in (
+            said.items() if isinstance(said, dict) else [("in" if isinstance(said, list | tuple | set) else "eq", said)]
+        )
+    )
+
+
+def _holds(op: str, value: Any, wanted: Any, zone: ZoneInfo) -> bool:
+    if op == "in":
+        return any(_holds("eq", value, each, zone) for each in wanted)
+    if op == "ne":
+        return not _holds("eq", value, wanted, zone)
+    if value is None or wanted is None:
+        return op == "eq" and value is None and wanted is None
+    if isinstance(value, datetime):
+        wanted = _moment(wanted, zone)
+    if op in ("contains", "prefix"):
+        return any(value[at : at + len(wanted)] == wanted for at in range(len(value) + 1 if op == "contains" else 1))
+    if value == wanted:
+        return op in ("eq", "le", "ge")
+    return op in (("lt", "le") if value < wanted else ("gt", "ge")) if op != "eq" else False
+
+
+def _moment(said: Any, zone: ZoneInfo) -> datetime:
+    at = datetime.fromisoformat(said) if isinstance(said, str) else said
+    at = at if isinstance(at, datetime) else datetime.combine(at, time(0))
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def bin_of(name: str, at: datetime, zone: ZoneInfo) -> Any:
+    """The bin that a moment lies in: hour and intervals as the moment (UTC) of their start."""
+    local = at.astimezone(zone)
+    match name:
+        case "day":
+            return local.date()
+        case "week":
+            return local.date() - timedelta(days=local.weekday())
+        case "weekday":
+            return local.isoweekday()
+        case "hour_of_week":
+            return local.weekday() * 24 + local.hour
+        case "1d" | "1w":
+            first: date = local.date() - timedelta(days=local.weekday() if name == "1w" else 0)
+            return datetime.combine(first, time(0), tzinfo=zone).astimezone(UTC)
+    minutes = 60 if name == "hour" else int(name.rstrip("minh")) * (60 if name.endswith("h") else 1)
+    back = (local.hour * 60 + local.minute) % minutes
+    start = at.replace(second=0, microsecond=0) - timedelta(minutes=back)
+    while start.astimezone(zone).utcoffset() != local.utcoffset():
+        start += timedelta(minutes=1)  # until the clock was set
+    return start
+
+
+def hours_in(names: Sequence[str], start: datetime, end: datetime, zone: ZoneInfo) -> dict[tuple[Any, ...], float]:
+    """How many hours of a span of whole minutes lie in each combination of bins, counted minute by minute."""
+    minutes: dict[tuple[Any, ...], int] = defaultdict(int)
+    for number in range((end - start) // timedelta(minutes=1)):
+        minutes[tuple(bin_of(name, start + timedelta(minutes=number), zone) for name in names)] += 1
+    return {key: count / 60 for key, count in minutes.items()}
+
+
+def measured(aggregation: str, rows: Sequence[Row], column: str | None) -> tuple[Any, int]:
+    """What an aggregation makes of a group of rows, and of how many rows or values."""
+    if aggregation == "success_rate":
+        ended = [row["status"] for row in rows if row["status"] not in ("running", "skipped")]
+        good = [status for status in ended if status in ("completed", "recovered")]
+        return (100 * len(good) / len(ended) if ended else None), len(ended)
+    if column is None:
+        return len(rows), len(rows)
+    values = [row[column] for row in rows if row[column] is not None]
+    if aggregation == "count":
+        return len(values), len(values)
+    if aggregation == "sum":
+        return sum(values), len(values)
+    if not values:
+        return None, 0
+    match aggregation:
+        case "avg" | "mean":
+            return float(np.mean(values)), len(values)
+        case "min":
+            return min(values), len(values)
+        case "max":
+            return max(values), len(values)
+        case "median":
+            return float(np.median(values)), len(values)
+        case "std":
+            return (float(np.std(values, ddof=1)) if len(values) > 1 else None), len(values)
+    return float(np.percentile(values, float(aggregation.removeprefix("p")))), len(values)
+
+
+def grouped(rows: Iterable[Row], bins: Sequence[str], columns: Sequence[str], zone: ZoneInfo) -> dict[Any, list[Row]]:
+    """The rows by the bins of their time (where they have no start: of their end) and by columns, in this order."""
+    groups: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        at = row.get("started_at") or row.get("completed_at") or row.get("timestamp")
+        if at is None:
+            raise ValueError(f"{row} has no time")
+        groups[*(bin_of(name, at, zone) for name in bins), *(row[name] for name in columns)].append(row)
+    return dict(groups)
+
+
+Stretch = tuple[datetime, datetime]
+
+
+def shifts(calendar: Calendar, first: date, last: date, *, tz: str) -> list[Stretch]:
+    """Each shift that begins on one of these days, by the zone's clock; they may overlap."""
+    zone = ZoneInfo(calendar.tz or tz)
+    found = []
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        for shift in calendar.shifts[day.weekday()] if day not in calendar.holidays else ():
+            midnight = datetime.combine(day, time(0))
+            begin, end = (
+                (midnight + timedelta(minutes=at)).replace(tzinfo=zone).astimezone(UTC)
+                for at in (shift.begin, shift.end)
+            )
+            found.append((begin, end))
+    return found
+
+
+def minutes_of_work(start: datetime, end: datetime, stretches: Iterable[Stretch]) -> int:
+    """How many of the minutes that begin between two whole minutes lie in working time, one minute after the other."""
+    stretches = list(stretches)
+    worked, at = 0, start
+    while at < end:
+        worked += any(opens <= at < closes for opens, closes in stretches)
+        at += timedelta(minutes=1)
+    return worked
+
+
+def worked_seconds(start: datetime, end: datetime, stretches: Sequence[Stretch] | None) -> float:
+    """Working time between two instants, negative if the other comes first; without stretches all time is."""
+    if end < start:
+        return -worked_seconds(end, start, stretches)
+    return busy_seconds([(start, end)], stretches)
+
+
+def busy_seconds(intervals: Iterable[Stretch], stretches: Sequence[Stretch] | None) -> float:
+    """How long at least one of the intervals is open in working time: piece by piece between all their edges."""
+    intervals = list(intervals)
+    edges = sorted({edge for pair in (*intervals, *(stretches or ())) for edge in pair})
+    total = 0.0
+    for begin, end in pairwise(edges):
+        busy = any(a <= begin and end <= b for a, b in intervals)
+        worked = stretches is None or any(a <= begin and end <= b for a, b in stretches)
+        total += (end - begin).total_seconds() if busy and worked else 0.0
+    return total
+
+
+def workload(
+    everything: Sequence[Row],
+    *,
+    workflow_id: str | None,
+    retried: set[str],
+    recovered: set[str],
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    stretches: Sequence[Stretch] | None,
+) -> dict[str, Any]:
+    """What is counted of one workflow's executions (None: of all) for key figures; they may begin before the period."""
+    runs = [run for run in everything if workflow_id in (None, run["workflow_id"])]
+    all_of_period = [
+        run for run in everything if start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < end
+    ]
+    of_period = [run for run in runs if start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < end]
+    ended = [run for run in of_period if run["status"] != "running"]
+    durations = duration_statistics(run["duration_ms"] for run in ended)
+    queued = [run for run in of_period if run["queued_at"] and run["started_at"]]
+    waits = [max(0.0, worked_seconds(run["queued_at"], run["started_at"], stretches)) * 1000 for run in queued]
+    waited = duration_statistics(waits)
+    cases = _cases(all_of_period, workflow_id=workflow_id)
+    over = [case for case in cases if _state(case) != "running"]
+    handling = [
+        sum(run["duration_ms"] for run in case if run["status"] != "running")
+        for case in over
+        if all(run["duration_ms"] is not None for run in case if run["status"] != "running")
+    ]
+    straight = [
+        case
+        for case in over
+        if len(case) == 1
+        and case[0]["status"] == "completed"
+        and not case[0]["rerun_of"]
+        and not _is_repeated(case[0], all_of_period)
+        and case[0]["execution_id"] not in retried | recovered
+    ]
+    until = max(start, min(end, now))
+    placed: dict[str, list[Stretch]] = defaultdict(list)
+    work_ms, unplaced, nameless, done = 0.0, 0, 0, []
+    for run in runs:
+        begun, over_at = _began(run), _until(run, now=now)
+        if begun is None or over_at is None:
+            unplaced += start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < until
+            continue
+        if run["status"] == "completed" and start <= over_at < until:
+            done.append(over_at)
+        if begun >= until or over_at < start:
+            continue
+        interval = (max(begun, start), min(over_at, until))
+        work_ms += max(0.0, (interval[1] - interval[0]).total_seconds()) * 1000
+        robot = run["robot_id"] or run["host"]
+        nameless += robot is None
+        if robot is not None:
+            placed[robot].append(interval)
+    return {
+        "executions": len(of_period),
+        "ended": len(ended),
+        "aht_n": durations["n"],
+        "aht_ms": durations["mean"],
+        "aht_median_ms": durations["median"],
+        "wait_n": len(waits),
+        "wait_mean_ms": waited["mean"],
+        "wait_p50_ms": waited["median"],
+        "wait_p95_ms": waited["p95"],
+        "negative_waits": sum(run["started_at"] < run["queued_at"] for run in queued),
+        "retried": sum(run["execution_id"] in retried for run in ended),
+        "cases": len(cases),
+        "ended_cases": len(over),
+        "completed_cases": sum(_state(case) == "completed" for case in cases),
+        "case_aht_n": len(handling),
+        "case_aht_ms": sum(handling) / len(handling) if handling else None,
+        "straight_through": len(straight),
+        "completed_within": len(done),
+        "completed_in_hours": sum(
+            stretches is None or any(opens <= at <= closes for opens, closes in stretches) for at in done
+        ),
+        "work_ms": work_ms,
+        "unplaced": unplaced,
+        "without_robot": nameless,
+        "robots": len(placed),
+        "busy_ms": sum(busy_seconds(intervals, None) for intervals in placed.values()) * 1000,
+        "busy_in_hours_ms": sum(busy_seconds(intervals, stretches) for intervals in placed.values()) * 1000,
+    }
+
+
+def kept_promises(
+    target: SlaTarget,
+    runs: Sequence[Row],
+    *,
+    workflow_id: str,
+    now: datetime,
+    stretches: Sequence[Stretch] | None,
+    tz: str,
+) -> dict[str, int]:
+    """How many of one workflow's runs or cases met, broke, may still meet, and can't be held to a target."""
+    promise: Any = target.promise
+    counts = dict.fromkeys(("met", "breaches", "open", "unjudged"), 0)
+    kind = type(promise).__name__
+    measure = getattr(promise, "measure", kind)
+    if measure in ("turnaround", "CompletedBy"):
+        for case in _cases(runs, workflow_id=workflow_id):
+            counts[_delivery(case, promise, now=now, stretches=stretches, tz=tz)] += 1
+        return counts
+    for run in [run for run in runs if run["workflow_id"] == workflow_id]:
+        running, completed = run["status"] == "running", run["status"] == "completed"
+        if measure == "Completes":
+            outcome = "met" if completed else "open" if running else "breaches"
+        elif measure == "queue_wait":
+            known = run["queued_at"] and run["started_at"]
+            wait = worked_seconds(run["queued_at"], run["started_at"], stretches) if known else None
+            outcome = "unjudged" if wait is None else "met" if wait * 1000 <= promise.limit_ms else "breaches"
+        else:
+            taken = run["duration_ms"]
+            last = now if running else run["last_seen_at"] if run["status"] == "abandoned" else None
+            if taken is None and last and run["started_at"]:
+                taken = (last - run["started_at"]) / timedelta(milliseconds=1)
+            if taken is None:
+                outcome = "unjudged"
+            elif taken > promise.limit_ms:
+                outcome = "breaches"
+            else:
+                outcome = "met" if completed else "open" if running else "unjudged"
+        counts[outcome] += 1
+    return counts
+
+
+def _delivery(case: Sequence[Row], promise: Any, *, now: datetime, stretches: Sequence[Stretch] | None, tz: str) -> str:
+    completions = [_ended(run) for run in case if run["status"] == "completed"]
+    known = [at for at in completions if at]
+    if completions and not known:
+        return "unjudged"
+    delivered = min(known) if known else None
+    queued = min((run["queued_at"] for run in case if run["queued_at"]), default=None)
+    started = min((run["started_at"] for run in case if run["started_at"]), default=None)
+    at = delivered or now
+    if hasattr(promise, "clock"):
+        since = queued or started
+        if since is None:
+            return "unjudged"
+        zone = ZoneInfo(tz)
+        day = since.astimezone(zone).date()
+        dues = [
+            datetime.combine(day + timedelta(days=later), promise.clock).replace(tzinfo=zone).astimezone(UTC)
+            for later in (0, 1)
+        ]
+        kept = at <= (dues[0] if dues[0] > since else dues[1])
+    elif queued is None:
+        return "unjudged"
+    else:
+        kept = worked_seconds(queued, at, stretches) * 1000 <= promise.limit_ms
+    return "breaches" if not kept else "met" if delivered else "open"
+
+
+def _cases(runs: Sequence[Row], *, workflow_id: str | None) -> list[list[Row]]:
+    """Executions of a workflow that repeat each other, by merging until nothing changes; of all, case by workflow."""
+    groups = [{run["execution_id"]} for run in runs]
+    for run in runs:
+        if run["rerun_of"]:
+            linked = [group for group in groups if group & {run["execution_id"], run["rerun_of"]}]
+            groups = [group for group in groups if group not in linked]
+            groups.append({run["rerun_of"]}.union(*linked))
+    by_id = {run["execution_id"]: run for run in runs}
+    found = [[by_id[name] for name in group if name in by_id] for group in groups]
+    return [
+        [run for run in case if run["workflow_id"] == workflow]
+        for case in found
+        for workflow in {run["workflow_id"] for run in case}
+        if workflow_id in (None, workflow)
+    ]
+
+
+def _is_repeated(run: Row, runs: Sequence[Row]) -> bool:
+    return any(other["rerun_of"] == run["execution_id"] for other in runs)
+
+
+def _state(case: Sequence[Row]) -> str:
+    states = {run["status"] for run in case}
+    return "completed" if "completed" in states else "running" if "running" in states else "failed"
+
+
+def _began(run: Row) -> datetime | None:
+    if run["started_at"]:
+        begun: datetime = run["started_at"]
+        return begun
+    if run["completed_at"] and run["duration_ms"] is not None:
+        found: datetime = run["completed_at"] - timedelta(milliseconds=run["duration_ms"])
+        return found
+    return None
+
+
+def _ended(run: Row) -> datetime | None:
+    done: datetime | None = run["completed_at"]
+    if run["started_at"] and run["duration_ms"] is not None and (not done or done < run["started_at"]):
+        done = run["started_at"] + timedelta(milliseconds=run["duration_ms"])
+    return done
+
+
+def _until(run: Row, *, now: datetime) -> datetime | None:
+    if run["status"] == "running":
+        return now
+    if run["status"] == "abandoned":
+        seen: datetime | None = run["last_seen_at"]
+        return seen
+    return _ended(run)
+
+
+def bootstrap_t(
+    of_days: Sequence[Any], drawn: Any, *, scale: Callable[[float], float], slope: Callable[[float], float]
+) -> tuple[float, float]:
+    """The bounds of a 95 % interval of the mean over all values, on some scale, by drawing whole days of values.
+
+    `of_days` has each day's values, `drawn` a row per resample: how often each day is drawn. The standard error is that
+    of a ratio estimator over the days drawn; `slope` is the derivative of `scale`.
+    """
+
+    def estimate(days: list[Any]) -> tuple[float, float]:
+        total = sum(len(day) for day in days)
+        mean = sum(float(np.sum(day)) for day in days) / total
+        squares = sum((float(np.sum(day)) - mean * len(day)) ** 2 for day in days)
+        return mean, (squares * len(days) / (len(days) - 1)) ** 0.5 / total
+
+    mean, error = estimate(list(of_days))
+    studentised = []
+    for row in drawn:
+        again, its_error = estimate([day for day, times in zip(of_days, row, strict=True) for _ in range(int(times))])
+        studentised.append((scale(again) - scale(mean)) / (its_error * slope(again)))
+    ordered = sorted(studentised)
+    least, most = (ordered[round(tail * (len(ordered) + 1)) - 1] for tail in (0.025, 0.975))
+    return scale(mean) - most * error * slope(mean), scale(mean) - least * error * slope(mean)
+
+
+def waiting_ms(run: Row, steps: Iterable[Row]) -> int | None:
+    """In how many milliseconds of a run no step of it runs, times being whole ones; None where it can't be told."""
+    if run["started_at"] is None or run["duration_ms"] is None:
+        return None
+    mine = [step for step in steps if step["execution_id"] == run["execution_id"] and step["status"] != "skipped"]
+    if not mine:
+        return None
+    idle = set(range(round(run["duration_ms"])))
+    for step in mine:
+        since = round((step["started_at"] - run["started_at"]).total_seconds() * 1000)
+        took = step["duration_ms"]
+        if took is None:
+            took = (step["completed_at"] - step["started_at"]).total_seconds() * 1000
+        idle -= set(range(since, since + round(took)))
+    return len(idle)
+
+
+def hodges_lehmann(baseline: Iterable[float], current: Iterable[float]) -> float:
+    """The median of all differences between a current and a baseline value."""
+    before = list(baseline)
+    return float(np.median([now - then for now in current for then in before]))
+
+
+def cliffs_delta(baseline: Iterable[float], current: Iterable[float]) -> float:
+    """Of all pairs, the share in which the current value is greater less that in which it is smaller."""
+    before = list(baseline)
+    signs = [(now > then) - (now < then) for now in current for then in before]
+    return sum(signs) / len(signs)

@@ -28,12 +28,15 @@ from rpa_lab.records import (
     node_path,
 )
 from rpa_lab.schema import TABLES
+from rpa_lab.storage.settings_calendar import Calendar, Shift
+from rpa_lab.storage.settings_targets import CompletedBy, Completes, SlaTarget, Within
 from tests.sessions import Call, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "CLOCK_CHANGES",
     "ERRORS",
     "NODES",
     "PROFILES",
@@ -41,12 +44,15 @@ __all__ = [
     "WORKFLOWS",
     "ZONES",
     "attempts",
+    "calendars",
+    "clock_moments",
     "durations_ms",
     "error_texts",
     "event_rows",
     "execution_metrics",
     "execution_rows",
     "executions",
+    "filters",
     "frame",
     "hostile_metrics",
     "hostile_text",
@@ -56,16 +62,21 @@ __all__ = [
     "load_profile",
     "moments",
     "recoveries",
+    "recoveries_of_runs",
     "recovery_metrics",
     "resource_metrics",
     "resources",
     "robot_suites",
+    "runs_with_steps",
     "sessions",
+    "sla_targets",
     "step_metrics",
     "steps",
+    "storings",
     "told_runs",
     "watched_runs",
     "words",
+    "worked_runs",
 ]
 
 PROFILES = {"dev": 25, "ci": 50, "campaign": 2_000}
@@ -86,6 +97,18 @@ NODES = (
 RESULTS = ("completed", "failed", "cancelled")
 ZONES = ("UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Tokyo")
 """Zones with and without summer time; Lord Howe moves its clock by 30 minutes, Apia once left out a day."""
+
+CLOCK_CHANGES = {
+    "Europe/Paris": ("2026-03-29T01:00", "2026-10-25T01:00"),
+    "America/New_York": ("2026-03-08T07:00", "2026-11-01T06:00"),
+    "Australia/Lord_Howe": ("2026-04-04T15:00", "2026-10-03T15:30"),
+    "Pacific/Apia": ("2011-12-30T10:00", "2011-09-24T14:00"),
+    "America/Sao_Paulo": ("2018-11-04T03:00", "2018-02-18T02:00"),
+    "America/St_Johns": ("2006-10-29T02:31", "2007-03-11T03:31"),
+    "Asia/Kolkata": ("2026-10-25T01:00",),
+    "UTC": ("2026-10-25T01:00",),
+}
+"""When clocks were changed, UTC: by an hour, half an hour, a day, at midnight; and two zones in which they weren't."""
 
 _FIRST = datetime(2026, 10, 23, tzinfo=UTC)
 _DAYS = 5
@@ -350,6 +373,29 @@ def steps(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 20) -> pl.DataF
         row["duration_ms"] = None if draw(_rarely()) else row["duration_ms"]
         rows.append(row)
     return frame("steps", rows)
+
+
+@st.composite
+def runs_with_steps(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A few runs and their steps: nested, side by side, beyond the run's ends; all times whole milliseconds."""
+    runs, steps = [], []
+    for number in range(draw(st.integers(1, 4))):
+        started_at, took = _FIRST + timedelta(hours=number), draw(st.none() | st.integers(0, 60))
+        run: dict[str, Any] = {"execution_id": f"e{number}", "workflow_id": WORKFLOWS[0], "duration_ms": took}
+        run |= {"status": draw(st.sampled_from([*RESULTS, "running"])), "started_at": started_at}
+        if draw(_rarely()):
+            run |= {"started_at": None, "completed_at": started_at}
+        runs.append(run)
+        for index in range(draw(st.integers(0, 6))):
+            since, length = draw(st.integers(-10, 70)), draw(st.integers(0, 30))
+            begun = started_at + timedelta(milliseconds=since)
+            step: dict[str, Any] = {"execution_id": f"e{number}", "workflow_id": WORKFLOWS[0]}
+            step |= {"node_id": draw(st.sampled_from(NODES)), "step_id": f"e{number}:{index}", "step_index": index}
+            step |= {"action_type": "click", "retry_count": 0}
+            step |= {"started_at": begun, "completed_at": begun + timedelta(milliseconds=length)}
+            step |= {"duration_ms": None if draw(_rarely()) else length}
+            steps.append(step | {"status": draw(st.sampled_from(["completed", "completed", "failed", "skipped"]))})
+    return frame("executions", runs), frame("steps", steps)
 
 
 @st.composite
@@ -641,7 +687,7 @@ def attempts(draw: st.DrawFn, *, max_size: int = 14, workflows: int = 2) -> pl.D
 
 
 @st.composite
-def recoveries(draw: st.DrawFn, *, max_size: int = 12) -> pl.DataFrame:
+def recoveries_of_runs(draw: st.DrawFn, *, max_size: int = 12) -> pl.DataFrame:
     """Recoveries of the runs that `attempts` names, each at a time of its own, and of one that isn't there."""
     records = draw(st.lists(recovery_metrics(), max_size=max_size))
     rows = []
@@ -659,3 +705,138 @@ def watched_runs(*, min_size: int = 0, max_size: int = 30) -> st.SearchStrategy[
     times = st.integers(0, 12).map(float) | st.floats(0, 1e6, allow_nan=False)
     ends = st.sampled_from(["completed", "completed", "failed", "cancelled", "censored"])
     return st.lists(st.tuples(times, ends), min_size=min_size, max_size=max_size)
+
+
+@st.composite
+def clock_moments(draw: st.DrawFn, *, minutes: int = 3000) -> tuple[str, datetime, datetime, list[datetime]]:
+    """A zone, a span of whole minutes about a change of its clock, and moments within it, many near the change."""
+    zone = draw(st.sampled_from(sorted(CLOCK_CHANGES)))
+    change = datetime.fromisoformat(draw(st.sampled_from(CLOCK_CHANGES[zone]))).replace(tzinfo=UTC)
+    start = change - timedelta(minutes=draw(st.integers(0, minutes)))
+    end = change + timedelta(minutes=draw(st.integers(1, minutes)))
+    near = st.integers(-7_200_000_000, 7_200_000_000) | st.sampled_from([0, -1, 1, 1_800_000_000, 3_600_000_000])
+    far = st.integers(0, (end - start) // timedelta(microseconds=1) - 1)
+    times = st.lists(
+        near.map(lambda us: change + timedelta(microseconds=us))
+        | far.map(lambda us: start + timedelta(microseconds=us)),
+        max_size=30,
+    )
+    return zone, start, end, [at for at in draw(times) if start <= at < end]
+
+
+@st.composite
+def recoveries(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> pl.DataFrame:
+    """A frame of attempts to heal steps."""
+    records = draw(st.lists(recovery_metrics(), min_size=min_size, max_size=max_size))
+    return frame("recoveries", [_row(record) | {"recovery_id": f"r{number}"} for number, record in enumerate(records)])
+
+
+@st.composite
+def storings(draw: st.DrawFn) -> list[tuple[int, str, int]]:
+    """How rows come to lie in a store: so many are written, and then this is done with the n-th of five days."""
+    done = st.sampled_from(["nothing", "tiered", "full", "archive"])
+    return draw(st.lists(st.tuples(st.integers(1, 8), done, st.integers(0, _DAYS - 1)), min_size=1, max_size=8))
+
+
+@st.composite
+def filters(draw: st.DrawFn, table: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Conditions on a few columns, as a user says them; most of the values are found in the rows."""
+    said: dict[str, Any] = {}
+    for column in draw(st.lists(st.sampled_from(list(TABLES[table].readable.values())), max_size=3, unique=True)):
+        seen = [row[column.name] for row in rows if row[column.name] is not None]
+        values: st.SearchStrategy[Any] = st.sampled_from(seen) if seen else st.nothing()
+        match column.kind:
+            case "time":
+                values |= moments()
+                values |= moments().map(
+                    lambda at: draw(st.sampled_from([at.replace(tzinfo=None), at.date(), at.isoformat()]))
+                )
+                operators = ["eq", "ne", "lt", "le", "gt", "ge", "in"]
+            case "duration" | "number" | "count":
+                values |= st.integers(0, 5)
+                operators = ["eq", "ne", "lt", "le", "gt", "ge", "in"]
+            case "status":
+                values |= st.sampled_from(TABLES[table].statuses)
+                operators = ["eq", "ne", "in"]
+            case _:
+                values |= words(min_size=0, max_size=2) | st.sampled_from(
+                    ["e", ".", "%", "robot", ".*", "\\", "(", "vm-1"]
+                )
+                operators = ["eq", "ne", "in", "contains", "prefix"]
+        if draw(st.booleans()):
+            said[column.name] = draw(values | st.none() | st.lists(values | st.none(), max_size=4))
+        else:
+            chosen = draw(st.lists(st.sampled_from(operators), min_size=1, max_size=2, unique=True))
+            said[column.name] = {op: draw(st.lists(values, max_size=4) if op == "in" else values) for op in chosen}
+    return said
+
+
+@st.composite
+def calendars(draw: st.DrawFn, *, tz: str | None = None) -> Calendar:
+    """Shifts by weekday, those over midnight and those that overlap among them; holidays around the clock's change."""
+    minutes = st.integers(0, 24 * 60) | st.sampled_from([0, 60, 90, 120, 150, 180, 360, 480, 1080, 1320, 1440])
+
+    def shift(begin: int, end: int) -> Shift:
+        return Shift(begin=begin % 1440, end=end if end > begin % 1440 else end + 1440)
+
+    shifts = st.builds(shift, minutes, minutes).filter(lambda one: one.end - one.begin < 1440 or one.begin == 0)
+    of_days = st.lists(st.lists(shifts, max_size=3).map(tuple), min_size=7, max_size=7)
+    days = st.integers(0, _DAYS).map(lambda day: (_FIRST + timedelta(days=day)).date())
+    return Calendar(
+        shifts=tuple(draw(of_days)),
+        holidays=tuple(sorted(draw(st.sets(days, max_size=2)))),
+        tz=tz or draw(st.sampled_from(ZONES)),
+    )
+
+
+@st.composite
+def worked_runs(draw: st.DrawFn, *, max_size: int = 12, derived: bool = True) -> pl.DataFrame:
+    """Folded executions of few robots that overlap, wait in queues and repeat each other, with all that may be missing.
+
+    With `derived`, abandoned ones are among them, and `last_seen_at` says until when they lived.
+    """
+    count = draw(st.integers(0, max_size))
+    rows = []
+    for number in range(count):
+        begun, took = draw(moments()), draw(durations_ms())
+        status = draw(st.sampled_from([*RESULTS, "completed", "completed", "running", *(["abandoned"] * derived)]))
+        ended = status in RESULTS
+        known = draw(st.sampled_from(["all", "all", "all", "no duration", "no end", "no start"])) if ended else "all"
+        waited = draw(st.none() | st.sampled_from([-1, 0, 60, 300, 7200, 90_000]))
+        rows.append(
+            {
+                "execution_id": f"e{number}",
+                "workflow_id": draw(st.sampled_from(WORKFLOWS[:2])),
+                "status": status,
+                "queued_at": None if waited is None else begun - timedelta(seconds=waited),
+                "started_at": None if known == "no start" else begun,
+                "completed_at": begun + timedelta(milliseconds=took) if ended and known != "no end" else None,
+                "duration_ms": took if ended and known != "no duration" else None,
+                "rerun_of": draw(st.none() | st.none() | st.integers(0, count).map("e{}".format)),
+                "robot_id": draw(st.sampled_from(["robot-1", "robot-1", "robot-2", None])),
+                "host": draw(st.sampled_from(["vm-1", None])),
+                "last_seen_at": begun + timedelta(milliseconds=took) if not ended else None,
+            }
+        )
+    runs = frame("executions", [{name: row[name] for name in row if name != "last_seen_at"} for row in rows])
+    if not derived:
+        return runs
+    seen = pl.Series("last_seen_at", [row["last_seen_at"] for row in rows], dtype=pl.Datetime("us", "UTC"))
+    return runs.with_columns(seen)
+
+
+def sla_targets() -> st.SearchStrategy[SlaTarget]:
+    """A promise of any kind, to one workflow or to all."""
+    measures = st.sampled_from(["duration", "queue_wait", "turnaround"])
+    promises = st.one_of(
+        st.builds(Within, measure=measures, limit_ms=st.sampled_from([1.0, 1000.0, 300_000.0, 7_200_000.0])),
+        st.builds(CompletedBy, clock=st.times().map(lambda at: at.replace(second=0, microsecond=0))),
+        st.just(Completes()),
+    )
+    return st.builds(
+        SlaTarget,
+        name=st.sampled_from(["quick", "on time"]),
+        promise=promises,
+        share=st.sampled_from([0.0, 50.0, 95.0, 100.0]),
+        workflow_id=st.none() | st.sampled_from(WORKFLOWS[:2]),
+    )

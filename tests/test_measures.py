@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpa_lab import measures
+from rpa_lab.errors import InputError, UnknownNameError
+from rpa_lab.schema import TABLES
 from tests import oracles, strategies
 
 VALUES = st.lists(strategies.durations_ms() | st.none(), max_size=40)
@@ -47,3 +49,65 @@ def test_the_success_rate_is_over_what_ended(statuses: list[str]) -> None:
         name: statuses.count(name) for name in (*measures.FINISHED, "running")
     }
     assert frame.select(measures.finished().sum()).item() == len(statuses) - statuses.count("running")
+
+
+STEPS = TABLES["steps"]
+
+
+def _aggregated(name: str, column: str, values: list[int | float | None]) -> tuple[object, int]:
+    made_by, of = measures.aggregation_named(name), STEPS.readable[column]
+    frame = pl.DataFrame({column: values}, schema={column: pl.Schema(STEPS.arrow)[column]})
+    row = frame.select(value=made_by.value(STEPS, of), n=made_by.n(STEPS, of)).row(0)
+    return row[0], row[1]
+
+
+@given(VALUES, st.sampled_from(["count", "sum", "avg", "mean", "min", "max", "median", "std", "p1", "p50", "p99.9"]))
+def test_aggregations_are_numpys(values: list[float | None], name: str) -> None:
+    rows = [{"duration_ms": value} for value in values]
+    value, n = oracles.measured(name, rows, "duration_ms")
+    got, of = _aggregated(name, "duration_ms", values)
+
+    assert got == (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-6))
+    assert of == n
+
+
+def test_sums_of_counts_stay_whole_and_never_wrap_round() -> None:
+    assert _aggregated("sum", "retry_count", [2**53, 1]) == (2**53 + 1, 2)
+    assert _aggregated("sum", "retry_count", [2**62, 2**62]) == (None, 2)
+    assert _aggregated("avg", "retry_count", [2**62, 2**62]) == (float(2**62), 2)
+    assert _aggregated("sum", "retry_count", [None]) == (0, 0)
+
+
+def test_percentiles_have_one_name_each() -> None:
+    names = {name: measures.aggregation_named(name) for name in ("p5", "p05", "p5.0", "p99.9", "median", "mean")}
+    assert names["p5"] == names["p05"] == names["p5.0"] == measures.Aggregation("p5", 0.05)
+    assert names["p99.9"] == measures.Aggregation("p99.9", 0.999)
+    assert (names["median"].name, names["median"].fraction) == ("median", 0.5)
+    assert names["mean"] == measures.aggregation_named("avg")
+    for name in ("p0", "p00.0", "p100", "p99.99", "p-1", "P95", "p", "p9 5", "", "p٩٥"):
+        with pytest.raises(UnknownNameError, match="there is no aggregation"):
+            measures.aggregation_named(name)
+    with pytest.raises(InputError, match="aggregation is 95"):
+        measures.aggregation_named(95)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("table", "statuses", "rate", "tried"),
+    [
+        ("executions", ["completed", "failed", "cancelled", "abandoned", "running"], 25.0, 4),
+        ("steps", ["completed", "failed", "skipped"], 50.0, 2),
+        ("steps", ["skipped"], None, 0),
+        ("recoveries", ["recovered", "failed", "failed", "failed"], 25.0, 4),
+    ],
+)
+def test_each_table_has_its_own_success(table: str, statuses: list[str], rate: float | None, tried: int) -> None:
+    made_by = measures.aggregation_named("success_rate")
+    frame = pl.DataFrame({"status": statuses})
+
+    assert set(statuses) <= set(TABLES[table].statuses)
+    assert frame.select(made_by.value(TABLES[table], None)).item() == rate
+    assert frame.select(made_by.n(TABLES[table], None)).item() == tried
+
+
+def test_statuses_that_have_ended_are_those_of_the_schema() -> None:
+    assert set(TABLES["executions"].statuses) == {*measures.FINISHED, "running"}

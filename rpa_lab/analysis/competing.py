@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
 
-from rpa_lab.analysis.breakdowns import operating_ms
+from rpa_lab.analysis.outages import operating_ms
 from rpa_lab.errors import InputError, quote
 from rpa_lab.result import Result
 

@@ -8,11 +8,11 @@ from typing import Final
 
 import polars as pl
 
-from rpa_lab.analysis.breakdowns import ended_at
-from rpa_lab.analysis.cases import chains, fold_cases, single_cases
 from rpa_lab.analysis.failures import categorise, check_rules, failing_steps, with_recovery
 from rpa_lab.analysis.healing_trend import healing_by_day
+from rpa_lab.analysis.outages import ended_at
 from rpa_lab.analysis.recoveries import with_run
+from rpa_lab.analysis.reruns import chains, fold_cases, single_cases
 from rpa_lab.period import Span
 from rpa_lab.storage.store import TimeSeriesStore
 

@@ -15,9 +15,9 @@ import polars as pl
 from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.measures import quantile
 
-__all__ = ["RANKINGS", "above_percentile", "time_by_node"]
+__all__ = ["RANKINGS", "above_percentile", "beside_waiting", "time_by_node"]
 
-RANKINGS: Final = ("mean_duration_ms", "p95_duration_ms", "total_duration_ms", "self_duration_ms")
+RANKINGS: Final = ("mean_duration_ms", "p95_duration_ms", "total_duration_ms", "self_duration_ms", "execution_share")
 """By what bottlenecks can be ranked."""
 
 _SEPARATOR = " > "
@@ -115,6 +115,32 @@ def above_percentile(nodes: pl.LazyFrame, *, by: str, threshold_percentile: floa
     return nodes.filter((value >= quantile(threshold_percentile, by)) | (value == value.max())).sort(
         by, "node_id", descending=[True, False]
     )
+
+
+def beside_waiting(nodes: pl.LazyFrame, *, waiting_share: float | None) -> pl.LazyFrame:
+    """The nodes with what part of the executions' time each took.
+
+    Parameters
+    ----------
+    nodes : LazyFrame
+        From `time_by_node`.
+    waiting_share : float, optional
+        What part of the executions' time no step ran, fraction 0-1; None where that is unknown.
+
+    Returns
+    -------
+    LazyFrame
+        Rows of `nodes`, with execution_share (fraction 0-1: of the time in which some step ran, the node's `share`, so
+        that with waiting they add up to 1; null where unknown) and waiting (false).
+
+    Examples
+    --------
+    >>> nodes = pl.LazyFrame({"node_id": ["open", "submit"], "share": [0.25, 0.75]})
+    >>> beside_waiting(nodes, waiting_share=0.2).collect()["execution_share"].round(3).to_list()
+    [0.2, 0.6]
+    """
+    busy = pl.lit(None if waiting_share is None else 1 - waiting_share, pl.Float64)
+    return nodes.with_columns(execution_share=pl.col("share") * busy, waiting=pl.lit(value=False))
 
 
 def _self_time(ran: pl.LazyFrame) -> pl.LazyFrame:

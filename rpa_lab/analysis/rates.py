@@ -7,57 +7,13 @@ rate 75 %. What lies between is what retries and re-runs cost.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import polars as pl
 
-from rpa_lab.errors import InputError, quote
+from rpa_lab.analysis.intervals import wilson_expr
 from rpa_lab.measures import finished, status_counts, success_rate
 
-__all__ = ["attempt_rates", "wilson_bounds", "with_first_attempt"]
-
-
-def wilson_bounds(good: str, of: str, *, level: float = 0.95) -> tuple[pl.Expr, pl.Expr]:
-    """Wilson score intervals of rates whose counts stand in two columns.
-
-    Parameters
-    ----------
-    good, of : str
-        The column that counts what went well; the one that counts all.
-    level : float
-        Nominal coverage, fraction above 0 and below 1.
-
-    Returns
-    -------
-    tuple of polars.Expr
-        Lower and upper bound, percent 0-100; null where nothing was counted.
-
-    Raises
-    ------
-    InputError
-        If the level is no such fraction.
-
-    Examples
-    --------
-    >>> low, high = wilson_bounds("good", "n")
-    >>> pl.DataFrame({"good": [18, 0], "n": [20, 0]}).select(low=low.round(1), high=high.round(1)).rows()
-    [(69.9, 97.2), (None, None)]
-
-    References
-    ----------
-    Wilson (1927), doi:10.1080/01621459.1927.10502953
-    """
-    if not isinstance(level, int | float) or not 0 < level < 1:
-        raise InputError(f"level is {quote(level)}, expected a fraction above 0 and below 1")
-    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
-    k, n = pl.col(good).cast(pl.Float64), pl.col(of).cast(pl.Float64)
-    centre = (k + z2 / 2) / (n + z2)
-    half = (k * (n - k) / n * z2 + z2 * z2 / 4).sqrt() / (n + z2)
-    known = n > 0
-    # at 0 and at n the bound is exactly 0 and 1: what rounding leaves of it would be read as evidence
-    low = pl.when(known & (k == 0)).then(0.0).when(known).then((centre - half) * 100)
-    high = pl.when(known & (k == n)).then(100.0).when(known).then((centre + half) * 100)
-    return low, high
+__all__ = ["attempt_rates", "with_first_attempt"]
 
 
 def with_first_attempt(executions: pl.LazyFrame, retried: pl.LazyFrame) -> pl.LazyFrame:
@@ -111,10 +67,9 @@ def attempt_rates(executions: pl.LazyFrame, *, by: Sequence[str], level: float =
         (percent 0-100), success_low, success_high, first_attempts, first_attempt_rate (percent of those that ended),
         first_attempt_low, first_attempt_high. Rates are null where nothing has ended.
     """
-    success, first = (
-        wilson_bounds("completed", "ended", level=level),
-        wilson_bounds("first_attempts", "ended", level=level),
-    )
+    ended = pl.col("ended")
+    success = wilson_expr(pl.col("completed"), ended, level=level)
+    first = wilson_expr(pl.col("first_attempts"), ended, level=level)
     counted = executions.group_by(by).agg(
         ended=finished().sum().cast(pl.Int64),
         first_attempts=pl.col("first_attempt").sum().cast(pl.Int64),

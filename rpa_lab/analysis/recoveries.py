@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from rpa_lab.analysis.rates import wilson_bounds
+from rpa_lab.analysis.intervals import wilson_expr
 from rpa_lab.measures import quantile
 from rpa_lab.result import Result
 
@@ -104,7 +104,7 @@ def recovery_rates(recoveries: pl.LazyFrame, *, by: Sequence[str], level: float 
         recovery_high, runs (with an attempt), cost_ms (the time of all attempts), median_cost_ms, runs_saved, saved_ms
         (an estimate: see above).
     """
-    low, high = wilson_bounds("recovered", "attempts", level=level)
+    low, high = wilson_expr(pl.col("recovered"), pl.col("attempts"), level=level)
     figures = (
         pl.len().cast(pl.Int64).alias("attempts"),
         (pl.col("status") == "recovered").sum().cast(pl.Int64).alias("recovered"),

@@ -2,7 +2,7 @@
 
 Rates are of executions that ended: completed, failed, cancelled, abandoned; those that run stand beside. Intervals are
 Wilson's, and speak of these runs only: runs of one day resemble each other, so for the long run they are too narrow.
-What is counted, and how, is said where it is counted: in `rates`, `cases`, `breakdowns`, `failures`, `messages`,
+What is counted, and how, is said where it is counted: in `rates`, `reruns`, `outages`, `failures`, `messages`,
 `competing`, `recoveries` and `healing_trend`, all of `rpa_lab.analysis`.
 """
 

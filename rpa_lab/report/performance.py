@@ -7,11 +7,11 @@ report says so, beside the figure.
 
 from __future__ import annotations
 
-from math import ceil, log
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rpa_lab.analysis.intervals import runs_needed
 from rpa_lab.chart.theme import short
 from rpa_lab.chart.units import count_text, duration_text, percent_text
 from rpa_lab.report.block import Column, Kpi, Kpis, Table, Text
@@ -28,7 +28,6 @@ __all__ = [
     "doubts",
     "key_figures",
     "last_seen",
-    "runs_needed",
     "statistics",
     "steps_table",
     "summary",
@@ -115,30 +114,6 @@ def last_seen(workflows: pl.DataFrame, workflow_id: str) -> Text:
         text=f"The store holds {runs} of this workflow; the newest started on {at.day} {at:%B %Y} at {at:%H:%M}. "
         "Choose a longer period."
     )
-
-
-def runs_needed(quantile: float) -> int:
-    """The number of runs from which on order statistics bound a quantile from both sides with 95 % confidence.
-
-    Parameters
-    ----------
-    quantile : float
-        Fraction, above 0 and below 1.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> runs_needed(0.5), runs_needed(0.95), runs_needed(0.99)
-    (6, 72, 368)
-
-    References
-    ----------
-    David and Nagaraja (2003), Order Statistics, section 7.1, doi:10.1002/0471722162
-    """
-    return ceil(log(0.025) / log(max(quantile, 1 - quantile)))
 
 
 def summary(stats: PerformanceStats) -> str:

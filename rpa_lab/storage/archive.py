@@ -16,6 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from rpa_lab.errors import DamageError, InputError, quote, unknown_name
+from rpa_lab.filters import Filters, filters_of, matching
 from rpa_lab.journal.layout import ARCHIVE, Fragment
 from rpa_lab.period import Period, Span, as_utc
 from rpa_lab.schema import Table, table_named
@@ -24,7 +25,7 @@ from rpa_lab.storage.derive import with_step_id
 from rpa_lab.storage.reading import Reading
 from rpa_lab.storage.retention import Then, archive_day, refuse_copy, retain
 from rpa_lab.storage.snapshot import look
-from rpa_lab.storage.store import TimeSeriesStore, matches
+from rpa_lab.storage.store import TimeSeriesStore
 from rpa_lab.storage.writing import fit
 
 __all__ = ["ArchiveStorage"]
@@ -106,7 +107,7 @@ class ArchiveStorage:
         self,
         start_date: date,
         end_date: date,
-        filters: Mapping[str, Any] | None = None,
+        filters: Filters | None = None,
         *,
         table: str = "executions",
     ) -> pl.DataFrame:
@@ -117,7 +118,8 @@ class ArchiveStorage:
         start_date, end_date : date or datetime
             Half-open; dates and naive times are read in the store's zone.
         filters : mapping, optional
-            Column to the value that it must have, or a list of values that it may have.
+            Column to the value that it must have, a list of values that it may have, or operators; see
+            `rpa_lab.filters.filters_of`.
         table : str
             Which table.
 
@@ -129,19 +131,18 @@ class ArchiveStorage:
         Raises
         ------
         UnknownNameError
-            If there is no such table or column.
+            If there is no such table, column or operator.
+        InputError
+            If a filter's value is none that its column could have.
         """
-        schema, filters = table_named(table), filters or {}
+        schema, only = table_named(table), filters_of(table, filters)
         tz = self._store.tz
         span = Period(as_utc(start_date, tz=tz), as_utc(end_date, tz=tz)).resolve(tz=tz)
 
         def archived() -> pl.LazyFrame:
             rows = self._reading.rows(table, span, as_of=self._store.now, kind="archive")
             public = [name for name in rows.collect_schema().names() if not name.startswith("_")]
-            for name, wanted in filters.items():
-                if name not in public:
-                    raise unknown_name(f"{table} has no column", name, public)
-                rows = rows.filter(matches(name, wanted))
+            rows = matching(rows, only, tz=tz)
             order = [name for name in (schema.time, schema.key, "execution_id") if name and name in schema.names]
             return rows.select(public).sort(*dict.fromkeys(order), maintain_order=True)
 

@@ -12,7 +12,9 @@ from typing import Any, Literal
 import polars as pl
 
 from rpa_lab.errors import InputError, StoreError, quote, unknown_name
+from rpa_lab.filters import Filters, filters_of, matching
 from rpa_lab.journal.layout import parse_fragment
+from rpa_lab.measures import aggregation_named, rate_per_hour
 from rpa_lab.period import Period, Span, as_utc, this_minute, zone_name
 from rpa_lab.records import Metrics
 from rpa_lab.schema import TABLES, table_named
@@ -21,16 +23,8 @@ from rpa_lab.storage.remote import RemoteReading, bucket_of, local_path
 from rpa_lab.storage.settings import Settings
 from rpa_lab.storage.writing import Writing, Written, count_steps, fit
 
-__all__ = ["PeriodLike", "TimeSeriesStore", "Written", "in_zone", "matches"]
+__all__ = ["PeriodLike", "TimeSeriesStore", "Written", "in_zone"]
 
-_AGGREGATIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
-    "avg": pl.Expr.mean,
-    "sum": pl.Expr.sum,
-    "count": pl.Expr.count,
-    "min": pl.Expr.min,
-    "max": pl.Expr.max,
-}
-_NUMBERS = ("duration", "number", "count")
 _RECORDED = ("executions", "steps", "resources", "recoveries")
 
 PeriodLike = str | Period | Span
@@ -454,11 +448,11 @@ class TimeSeriesStore:
     def aggregate(
         self,
         metric: str,
-        aggregation: Literal["avg", "sum", "count", "min", "max"],
+        aggregation: str,
         group_by: Sequence[str],
         start_time: datetime,
         end_time: datetime,
-        filters: Mapping[str, Any] | None = None,
+        filters: Filters | None = None,
     ) -> pl.DataFrame:
         """Aggregate a metric with grouping.
 
@@ -467,13 +461,16 @@ class TimeSeriesStore:
         metric : str
             ``"table.column"``, or a column of executions.
         aggregation : str
-            avg, sum, count, min or max; nulls are left out.
+            avg (or mean), sum, count, min, max, median, std, a percentile such as p95, success_rate (of ``"status"``),
+            rate_per_hour (values per hour of the range); missing values are left out. See
+            `rpa_lab.measures.aggregation_named`.
         group_by : sequence of str
             Columns of the same table.
         start_time, end_time : datetime
             Half-open; naive ones are read in the store's zone.
         filters : mapping, optional
-            Column to the value that it must have, or a list of values that it may have.
+            Column to the value that it must have, a list of values that it may have, or operators; see
+            `rpa_lab.filters.filters_of`.
 
         Returns
         -------
@@ -483,37 +480,33 @@ class TimeSeriesStore:
         Raises
         ------
         UnknownNameError
-            If there is no such table, column or aggregation.
+            If there is no such table, column, operator or aggregation.
+        InputError
+            If the column has no such aggregate, or a filter's value is none that its column could have.
         """
         if not isinstance(metric, str):
             raise InputError(f"metric is {quote(metric)}, expected 'table.column' or a column of executions")
-        table, _, column = metric.rpartition(".")
-        table, group_by = table or "executions", _listed(group_by)
-        if aggregation not in _AGGREGATIONS:
-            raise unknown_name("there is no aggregation", aggregation, _AGGREGATIONS)
-        if aggregation in ("avg", "sum") and table_named(table)[column].kind not in _NUMBERS:
-            raise InputError(f"metric is {quote(metric)}, expected a column of numbers for {aggregation!r}")
-        span, filters = self._between(start_time, end_time), filters or {}
-        needed = list(dict.fromkeys([column, *group_by, *filters]))
+        table, _, name = metric.rpartition(".")
+        schema, group_by = table_named(table or "executions"), _listed(group_by)
+        made_by = aggregation_named(aggregation)
+        if name not in schema.readable:
+            raise unknown_name(f"{schema.name} has no column", name, schema.readable)
+        column = schema.readable[name]
+        made_by.check(schema, column)
+        span, only = self._between(start_time, end_time), filters_of(schema.name, filters)
+        needed = list(dict.fromkeys([name, *group_by, *(each.column for each in only)]))
+        hours = pl.lit(span.length / timedelta(hours=1))
 
         def grouped() -> pl.LazyFrame:
-            rows = self.scan(table, span, columns=needed)
-            for name, wanted in filters.items():
-                rows = rows.filter(matches(name, wanted))
-            value, n = (
-                _AGGREGATIONS[aggregation](pl.col(column)).alias("value"),
-                pl.col(column).count().cast(pl.Int64).alias("n"),
-            )
+            rows = matching(self.scan(schema.name, span, columns=needed), only, tz=self.tz)
+            value, n = made_by.value(schema, column), made_by.n(schema, column)
+            if made_by.name == "rate_per_hour":
+                value = rate_per_hour(n, hours)
             if not group_by:
-                return rows.select(value, n)
-            return rows.group_by(group_by).agg(value, n).sort(*group_by, nulls_last=True)
+                return rows.select(value=value, n=n)
+            return rows.group_by(group_by).agg(value=value, n=n).sort(*group_by, nulls_last=True)
 
-        try:
-            return self.collect(grouped).with_columns(pl.col("value").cast(pl.Int64) if aggregation == "count" else [])
-        except (pl.exceptions.PolarsError, TypeError) as mistake:
-            if not filters:
-                raise
-            raise InputError(f"filters are {quote(dict(filters))}, expected values of the columns' types") from mistake
+        return self.collect(grouped)
 
     def held_by_others(self, executions: pl.DataFrame, *, writer: str) -> set[str]:
         """Those of some executions that the store holds already, from another writer.
@@ -547,14 +540,6 @@ class TimeSeriesStore:
 
     def _between(self, start: datetime, end: datetime) -> Span:
         return Period(as_utc(start, tz=self.tz), as_utc(end, tz=self.tz)).resolve(tz=self.tz)
-
-
-def matches(name: str, wanted: Any) -> pl.Expr:
-    """Whether a column has the value that is wanted, or one of a list of values; None means null."""
-    if wanted is None:
-        return pl.col(name).is_null()
-    many = isinstance(wanted, list | tuple | set | frozenset)
-    return pl.col(name).is_in(list(wanted)) if many else pl.col(name) == wanted
 
 
 def _midnight(day: date) -> datetime:

@@ -150,6 +150,17 @@ def test_users_rules_come_first_and_may_name_categories_of_their_own() -> None:
     assert categorise(failures, rules=rules)["told_by"].to_list() == ["rule", "message", "rule", None]
 
 
+def test_rules_of_a_stores_settings_are_asked(root: Path) -> None:
+    store = TimeSeriesStore(root, as_of=AT + timedelta(days=1))
+    run = {"execution_id": "e", "workflow_id": "w", "started_at": AT, "completed_at": AT, "status": "failed"}
+    store.write_frame("executions", pl.DataFrame([run | {"error_message": "ReadTimeout: portal says no"}]))
+    analyzer = ReliabilityAnalyzer(store)
+    assert analyzer.failed_runs("all")["category"].to_list() == ["timeout"]
+
+    (root / "rpa_lab.toml").write_text('[[failure]]\ncategory = "portal down"\ncontains = ["Portal says"]\n')
+    assert analyzer.failed_runs("all").select("category", "told_by").rows() == [("portal down", "rule")]
+
+
 def test_every_condition_of_a_rule_has_to_hold() -> None:
     rule = FailureRule(category="x", contains=("no",), pattern="^A", workflow_id="w", exception_kind="business")
     holds = {"workflow_id": "w", "exception_kind": "business"}

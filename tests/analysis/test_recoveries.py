@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 3, 9, tzinfo=UTC)
 
 
-@given(strategies.attempts(), strategies.recoveries())
+@given(strategies.attempts(), strategies.recoveries_of_runs())
 def test_rates_costs_and_savings_are_those_added_up_one_by_one(
     executions: pl.DataFrame, recoveries: pl.DataFrame
 ) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from rpa_lab.analysis.intervals import runs_needed
 from rpa_lab.analysis.overview import distribution
 from rpa_lab.chart.distribution import FIRM, duration_distribution
 from rpa_lab.report.block import Chart
-from rpa_lab.report.performance import runs_needed
 
 if TYPE_CHECKING:
     import altair as alt

@@ -18,7 +18,7 @@ from rpa_lab.storage.store import TimeSeriesStore
 from tests import strategies
 
 
-@given(strategies.executions(), strategies.steps(), strategies.recoveries(), st.data())
+@given(strategies.executions(), strategies.steps(), strategies.recoveries_of_runs(), st.data())
 def test_every_failure_has_exactly_one_category(
     tmp_path_factory: Any,
     executions: pl.DataFrame,

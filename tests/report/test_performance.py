@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from scipy import stats as scipy_stats
 
+from rpa_lab.analysis.intervals import runs_needed
 from rpa_lab.report.performance import (
     busiest,
     doubts,
     key_figures,
     last_seen,
-    runs_needed,
     statistics,
     steps_table,
     summary,

@@ -213,6 +213,9 @@ def test_a_query_sees_archived_rows_only_between_its_bounds_and_filters(root: Pa
         "b1",
     ]
     assert ids(date(2026, 11, 1), date(2026, 12, 1), {"workflow_id": None}) == []
+    assert ids(date(2026, 11, 1), date(2026, 12, 1), {"execution_id": {"prefix": "b", "ne": "b1"}}) == ["b0", "b2"]
+    with pytest.raises(UnknownNameError, match="there is no operator 'like'"):
+        ids(date(2026, 11, 1), date(2026, 12, 1), {"execution_id": {"like": "b%"}})
     with pytest.raises(UnknownNameError, match="executions has no column 'worklfow'; did you mean 'workflow_id'"):
         ids(date(2026, 11, 1), date(2026, 12, 1), {"worklfow": "w"})
     with pytest.raises(InputError, match="not after its start"):

@@ -8,12 +8,25 @@ from pathlib import Path
 import pytest
 
 from rpa_lab import ExecutionMetrics, Lab, StepMetrics, TimeSeriesStore
+from rpa_lab.analysis.kpis import KpiAnalyzer
 from rpa_lab.errors import InputError, StoreError
 from rpa_lab.storage.compaction import compact, compact_day
 from rpa_lab.storage.push import push
 from rpa_lab.storage.remote import bucket_of, local_path
 
 AT = datetime(2026, 11, 3, 10, tzinfo=UTC)
+SETTINGS = """
+tz = "Asia/Tokyo"
+
+[[sla]]
+p95 = "4min"
+
+[cost]
+employee_per_hour = 40
+
+[calendar]
+hours = "08:00-18:00"
+"""
 
 
 @pytest.fixture
@@ -24,12 +37,22 @@ def pushed(root: Path, bucket: str) -> str:
         at = AT.replace(day=1 + n)
         run = ExecutionMetrics(f"e{n}", "invoices", at, at, 1000.0 * n, "completed", 1, 1, 0)
         store.write_metrics([run, StepMetrics(None, f"e{n}", "invoices", "a", "click", None, at, at, 5.0, "completed")])
-    (root / "rpa_lab.toml").write_text('tz = "Asia/Tokyo"\n')
+    (root / "rpa_lab.toml").write_text(SETTINGS)
     for path in (root / "_journal").glob("*/*/*"):
         os.utime(path, (0, 0))
     compact(root, grace_s=0)
     push(root, bucket)
     return bucket
+
+
+def test_what_the_owner_set_goes_along(pushed: str, root: Path) -> None:
+    copy, store = TimeSeriesStore(pushed), TimeSeriesStore(root)
+    assert copy.settings == store.settings
+    assert (copy.settings.sla[0].share, copy.settings.cost.employee_per_hour) == (95.0, 40.0)
+    figures, calendar = KpiAnalyzer(copy).kpis(period="2026-11"), copy.settings.calendar
+    assert figures.to_dict() == KpiAnalyzer(store).kpis(period="2026-11").to_dict()
+    assert calendar is not None
+    assert figures.has_calendar
 
 
 def test_a_copy_in_a_bucket_reads_as_the_store(pushed: str, root: Path) -> None:

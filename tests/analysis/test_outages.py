@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpa_lab.analysis.breakdowns import outages, streaks, time_between_breakdowns, with_mtbf_interval
+from rpa_lab.analysis.outages import outages, streaks, time_between_breakdowns, with_mtbf_interval
 from tests import oracles, strategies
 
 NOW = datetime(2026, 10, 28, tzinfo=UTC)

@@ -1,0 +1,140 @@
+"""What is counted of each workflow for its key figures: runs, cases, waits, steps; one row per workflow, one for all.
+
+The row of all has no workflow_id. Its quantiles and means are those of all runs together, not of workflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from rpa_lab.analysis.working_time import WorkingTime
+from rpa_lab.measures import finished, quantile, status_counts
+
+__all__ = ["count_cases", "count_runs", "count_steps", "each_and_all", "marked"]
+
+
+def marked(
+    executions: pl.LazyFrame, *, retried: pl.LazyFrame, recovered: pl.LazyFrame, working: WorkingTime
+) -> pl.LazyFrame:
+    """The executions, with what their steps say of them and how long they waited.
+
+    Parameters
+    ----------
+    executions : LazyFrame
+        execution_id, queued_at, started_at.
+    retried, recovered : LazyFrame
+        execution_id: of the executions with a step that was retried; that had to be healed, well or not. May repeat.
+    working : WorkingTime
+        In which waits are measured.
+
+    Returns
+    -------
+    LazyFrame
+        The same rows, with retried, touched (retried or recovered) and wait_ms (from queued to started, null where one
+        isn't known; negative where the clocks of the queue and the robot differ).
+    """
+    for name, ids in (("retried", retried), ("recovered", recovered)):
+        known = ids.select("execution_id").unique().with_columns(pl.lit(value=True).alias(name))
+        executions = executions.join(known, on="execution_id", how="left", validate="m:1")
+    return executions.with_columns(
+        pl.col("retried").fill_null(value=False),
+        touched=(pl.col("retried") | pl.col("recovered")).fill_null(value=False),
+        wait_ms=working.between_ms(pl.col("queued_at"), pl.col("started_at")),
+    ).drop("recovered")
+
+
+def count_runs(executions: pl.LazyFrame) -> pl.LazyFrame:
+    """Executions, their durations and their waits by workflow.
+
+    Parameters
+    ----------
+    executions : LazyFrame
+        workflow_id, status, duration_ms, queued_at, wait_ms and retried as `marked` makes them.
+
+    Returns
+    -------
+    LazyFrame
+        One row per workflow_id: executions, completed, failed, cancelled, abandoned, running, ended, retried (of those
+        that ended), aht_n and aht_ms, aht_median_ms (of those that ended with a known duration), wait_n, wait_mean_ms,
+        wait_p50_ms, wait_p95_ms (negative waits are 0) and negative_waits.
+    """
+    duration = pl.col("duration_ms").filter(finished())
+    wait = pl.col("wait_ms").clip(lower_bound=0.0)
+    return (
+        executions.with_columns(_ended_ms=pl.when(finished()).then("duration_ms"), _wait_ms=wait)
+        .group_by("workflow_id")
+        .agg(
+            pl.len().cast(pl.Int64).alias("executions"),
+            *status_counts(),
+            ended=finished().sum().cast(pl.Int64),
+            retried=(pl.col("retried") & finished()).sum().cast(pl.Int64),
+            aht_n=duration.count().cast(pl.Int64),
+            aht_ms=duration.mean(),
+            aht_median_ms=quantile(0.5, "_ended_ms"),
+            wait_n=pl.col("_wait_ms").count().cast(pl.Int64),
+            wait_mean_ms=pl.col("_wait_ms").mean(),
+            wait_p50_ms=quantile(0.5, "_wait_ms"),
+            wait_p95_ms=quantile(0.95, "_wait_ms"),
+            negative_waits=(pl.col("started_at") < pl.col("queued_at")).sum().cast(pl.Int64),
+        )
+    )
+
+
+def count_cases(cases: pl.LazyFrame) -> pl.LazyFrame:
+    """Cases by workflow.
+
+    Parameters
+    ----------
+    cases : LazyFrame
+        As `rpa_lab.analysis.cases.cases` makes them.
+
+    Returns
+    -------
+    LazyFrame
+        One row per workflow_id: cases, ended_cases, completed_cases, straight_through (of those that ended),
+        case_aht_n and case_aht_ms (mean handling time of those that ended with all durations known).
+    """
+    ended = pl.col("status") != "running"
+    handling = pl.col("handling_ms").filter(ended)
+    return cases.group_by("workflow_id").agg(
+        cases=pl.len().cast(pl.Int64),
+        ended_cases=ended.sum().cast(pl.Int64),
+        completed_cases=(pl.col("status") == "completed").sum().cast(pl.Int64),
+        straight_through=pl.col("straight_through").sum().cast(pl.Int64),
+        case_aht_n=handling.count().cast(pl.Int64),
+        case_aht_ms=handling.mean(),
+    )
+
+
+def count_steps(steps: pl.LazyFrame) -> pl.LazyFrame:
+    """Steps by workflow, skipped ones left out.
+
+    Parameters
+    ----------
+    steps : LazyFrame
+        workflow_id, status, retry_count.
+
+    Returns
+    -------
+    LazyFrame
+        One row per workflow_id: steps, retried_steps (those that took more than one attempt).
+    """
+    return (
+        steps.filter(pl.col("status") != "skipped")
+        .group_by("workflow_id")
+        .agg(
+            steps=pl.len().cast(pl.Int64),
+            retried_steps=(pl.col("retry_count") > 0).sum().cast(pl.Int64),
+        )
+    )
+
+
+def each_and_all(count: Callable[[pl.LazyFrame], pl.LazyFrame], rows: pl.LazyFrame) -> pl.LazyFrame:
+    """A count by workflow, and once more of all rows together, whose workflow_id is null.
+
+    Rows of no workflow (an execution whose start nobody saw may have none) count in the latter only.
+    """
+    each = count(rows.filter(pl.col("workflow_id").is_not_null()))
+    return pl.concat([each, count(rows.with_columns(workflow_id=pl.lit(None, pl.String)))])

@@ -1,0 +1,340 @@
+"""The commands of `rpa-lab` that ask a store: stats, failures, kpis, query."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, show
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rpa_lab.analysis.intervals import Interval
+    from rpa_lab.analysis.performance import PerformanceStats
+    from rpa_lab.result import Result
+
+__all__ = ["commands"]
+
+commands = typer.Typer()
+
+Workflow = Annotated[str | None, typer.Argument(help="Which workflow; default: all.")]
+
+_SIGNS: Final = {"=": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge", "~": "contains", "^": "prefix"}
+_CONDITION: Final = re.compile(r"\s*(\w+)\s*(!=|<=|>=|=|<|>|~|\^)(.*)", re.DOTALL)
+
+
+@commands.command()
+def stats(
+    workflow: Workflow = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="Side by side: workflow, version, robot, host, step, action, application."),
+    ] = None,
+    status: Annotated[str | None, typer.Option("--status", help="Only durations of runs that ended so.")] = None,
+    period: PeriodOption = "30d",
+    store: Store = DEFAULT_STORE,
+    tz: Zone = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """How long runs take: percentiles, each with its 95 % interval, and where the time goes.
+
+    Examples
+    --------
+        rpa-lab stats --period 30d
+
+        rpa-lab stats invoices --status completed
+
+        rpa-lab stats invoices --by version --json
+    """
+    from rpa_lab.lab import Lab
+
+    lab = Lab(store, tz=tz, as_of=as_of)
+    if workflow is not None and by is None:
+        of_one = lab.performance(workflow, period, status=status)
+        _print(of_one, as_json=as_json, people=lambda: _stats(of_one, title=lab.span(period).describe()))
+        return
+    beside = lab.breakdown(workflow, period, by=by or "workflow", status=status)
+    _print(beside, as_json=as_json, people=lambda: _breakdown(beside.table, title=lab.span(period).describe()))
+
+
+@commands.command()
+def failures(
+    workflow: Workflow = None,
+    period: PeriodOption = "30d",
+    store: Store = DEFAULT_STORE,
+    tz: Zone = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Why runs fail: categories, failing steps, and what the runs say, grouped.
+
+    Examples
+    --------
+        rpa-lab failures --period 7d
+
+        rpa-lab failures invoices --period 2026-11 --json
+    """
+    from rpa_lab.lab import Lab
+    from rpa_lab.result import plain
+
+    lab = Lab(store, tz=tz, as_of=as_of)
+    found = lab.failures(period, workflow_id=workflow)
+    messages = lab.messages(period, workflow_id=workflow)
+    if as_json:
+        print(json.dumps(found.to_dict() | {"messages": plain(messages)}, ensure_ascii=False))
+        return
+    title = f"{found.failed:,} of {found.ended:,} runs failed, {lab.span(period).describe()}"
+    beside = [f"{n:,} {name}" for n, name in ((found.cancelled, "cancelled"), (found.abandoned, "abandoned")) if n]
+    show(_categories(found.categories), title=title + (f"; beside these {', '.join(beside)}" if beside else ""))
+    if not found.nodes.is_empty():
+        show(
+            found.nodes.select("workflow_id", "node_id", "category", "failures"), title="The steps that failed", most=10
+        )
+        show(_messages(messages), title="What they said", most=10)
+    _warn(found.warnings)
+
+
+@commands.command()
+def kpis(
+    workflow: Workflow = None,
+    period: PeriodOption = "30d",
+    store: Store = DEFAULT_STORE,
+    tz: Zone = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Key figures: throughput, utilisation, waits, retries, service levels, hours saved.
+
+    Targets, costs and working hours are set in the store's rpa_lab.toml: see docs/settings.md.
+
+    Examples
+    --------
+        rpa-lab kpis --period 2026-11
+
+        rpa-lab kpis invoices --json
+    """
+    from rpa_lab.lab import Lab
+
+    lab = Lab(store, tz=tz, as_of=as_of)
+    found = lab.kpis(workflow, period)
+
+    def people() -> None:
+        show(_figures(found.figures), title=f"{workflow or 'All workflows'}, {lab.span(period).describe()}")
+        if not found.service_levels.is_empty():
+            show(found.service_levels, title="Service levels")
+
+    _print(found, as_json=as_json, people=people)
+
+
+@commands.command()
+def query(
+    table: Annotated[
+        str, typer.Option("--table", "-t", help="executions, steps, resources, recoveries …")
+    ] = "executions",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", "-m", help="count, success_rate, p95, avg(retry_count) …; again for more."),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", "-b", help="A column, or hour, day, week, weekday, hour_of_week; again for more."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", "-w", help="A condition, such as 'status=failed' or 'duration_ms>5000'; all have to hold."
+        ),
+    ] = None,
+    column: Annotated[list[str] | None, typer.Option("--column", "-c", help="Of rows: which columns.")] = None,
+    interval: Annotated[str | None, typer.Option("--interval", help="A time series: 15min, 1h, 1d …")] = None,
+    order: Annotated[
+        list[str] | None, typer.Option("--order", help="By which column; '-n' from the greatest down.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many rows.")] = None,
+    period: PeriodOption = "30d",
+    store: Store = DEFAULT_STORE,
+    tz: Zone = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the store: rows that meet conditions, or metrics of groups of them.
+
+    Conditions are COLUMN, one of = != < <= > >= ~ (contains) ^ (begins with), and a value; "null" is no value.
+
+    Examples
+    --------
+        rpa-lab query --metric success_rate --metric p95 --by workflow_id --by day
+
+        rpa-lab query -t steps -m count -m p95 -b node_id -w workflow_id=invoices -w status!=skipped --order -count
+
+        rpa-lab query --where status=failed --column execution_id --column error_message --limit 20
+    """
+    from rpa_lab.lab import Lab
+
+    lab = Lab(store, tz=tz, as_of=as_of)
+    found = lab.query(
+        table,
+        period,
+        metrics=metric or (),
+        group_by=by or (),
+        filters=_conditions(where or (), table=table),
+        columns=column or (),
+        interval=interval,
+        order=order or (),
+        limit=limit,
+    )
+    _print(found, as_json=as_json, people=lambda: show(found.table, title=f"{table}, {lab.span(period).describe()}"))
+
+
+def _conditions(said: Iterable[str], *, table: str) -> dict[str, dict[str, Any]]:
+    """Conditions as `filters_of` takes them: column to operators and values, which are numbers where the column is."""
+    from rpa_lab.errors import InputError, quote
+    from rpa_lab.schema import table_named
+
+    columns, found = table_named(table).readable, dict[str, dict[str, Any]]()
+    for text in said:
+        parts = _CONDITION.fullmatch(text)
+        if parts is None:
+            raise InputError(f"--where is {quote(text)}, expected a condition such as 'status=failed'")
+        name, op, value = parts[1], _SIGNS[parts[2]], parts[3].strip()
+        number = name in columns and columns[name].kind in ("duration", "number", "count")
+        wanted = None if value == "null" else _number(value) if number else value
+        if op in found.setdefault(name, {}):
+            raise InputError(f"--where says {name} {parts[2]} twice, expected one value for it")
+        found[name][op] = wanted
+    return found
+
+
+def _number(text: str) -> Any:
+    """What a number's text says; other text as it is, for the filter to refuse."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _print(result: Result, *, as_json: bool, people: Any) -> None:
+    if as_json:
+        print(json.dumps(result.to_dict(), ensure_ascii=False))
+        return
+    people()
+    _warn(getattr(result, "warnings", ()))
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"note: {warning}", file=sys.stderr)
+
+
+def _stats(stats: PerformanceStats, *, title: str) -> None:
+    import polars as pl
+
+    from rpa_lab.chart.units import duration_text, percent_text
+
+    def between(interval: Interval | None, text: Any) -> tuple[str, str]:
+        if interval is None or interval.low is None or interval.high is None:
+            return "–", "" if interval is None else interval.doubt or ""
+        return f"{text(interval.low)} to {text(interval.high)}", interval.basis
+
+    n = stats.execution_count
+    rows = [
+        ("mean", duration_text(stats.avg_duration_ms), *between(stats.avg_interval, duration_text), n),
+        ("median", duration_text(stats.median_duration_ms), *between(stats.median_interval, duration_text), n),
+        ("95th percentile", duration_text(stats.p95_duration_ms), *between(stats.p95_interval, duration_text), n),
+        ("99th percentile", duration_text(stats.p99_duration_ms), *between(stats.p99_interval, duration_text), n),
+        ("shortest", duration_text(stats.min_duration_ms), "", "", n),
+        ("longest", duration_text(stats.max_duration_ms), "", "", n),
+        ("standard deviation", duration_text(stats.std_dev_ms), "", "", n),
+    ]
+    if stats.success_rate is not None:
+        ended = stats.completed + stats.failed + stats.cancelled + stats.abandoned
+        rate = between(stats.success_rate_interval, lambda percent: percent_text(percent / 100))
+        rows.append(("success rate", percent_text(stats.success_rate / 100), *rate, ended))
+    names = ["statistic", "value", "95 % interval", "which speaks of", "n"]
+    show(pl.DataFrame(rows, schema=names, orient="row"), title=f"{stats.workflow_id}, {title}")
+    steps = stats.slowest_steps.select(
+        "node_id",
+        "n",
+        mean=_texts(stats.slowest_steps, "mean_duration_ms", duration_text),
+        p95=_texts(stats.slowest_steps, "p95_duration_ms", duration_text),
+        share=_texts(stats.slowest_steps, "share", percent_text),
+    )
+    if not steps.is_empty():
+        show(steps, title="The steps that take most time (share of all steps' own time)")
+
+
+def _breakdown(table: pl.DataFrame, *, title: str) -> None:
+    from rpa_lab.chart.units import duration_text, percent_text
+
+    names = table.columns[: table.columns.index("ended")]
+    shown = table.select(
+        *names,
+        "ended",
+        success=_texts(table, "success_rate", lambda rate: percent_text(None if rate is None else rate / 100)),
+        mean=_texts(table, "mean_ms", duration_text),
+        median=_texts(table, "p50_ms", duration_text),
+        p95=_texts(table, "p95_ms", duration_text),
+        p99=_texts(table, "p99_ms", duration_text),
+    )
+    show(shown, title=f"{title} (--json has the intervals)")
+
+
+def _categories(table: pl.DataFrame) -> pl.DataFrame:
+    from rpa_lab.chart.units import duration_text, percent_text
+
+    return table.select(
+        "category",
+        "failures",
+        share=_texts(table, "share", percent_text),
+        time_lost=_texts(table, "lost_ms", duration_text),
+        workflows="workflows",
+        first_seen=_moments(table, "first_seen"),
+        last_seen=_moments(table, "last_seen"),
+        healing_tried=_texts(table, "tried_share", percent_text),
+    )
+
+
+def _messages(table: pl.DataFrame) -> pl.DataFrame:
+    return table.select(
+        "failures",
+        "category",
+        last_seen=_moments(table, "last_seen"),
+        message=_texts(table, "template", lambda text: "(nothing)" if text is None else text.partition("\n")[0][:160]),
+    )
+
+
+def _figures(table: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    from rpa_lab.chart.units import duration_text, percent_text
+
+    def text(value: float | None, unit: str) -> str:
+        if value is None:
+            return "unknown"
+        match unit:
+            case "ms":
+                return duration_text(value)
+            case "percent":
+                return percent_text(value / 100)
+            case _:
+                return f"{value:,.4g} {unit}"
+
+    values = [text(*row) for row in table.select("value", "unit").iter_rows()]
+    return table.select("label", pl.Series("value", values, dtype=pl.String), "n", "note")
+
+
+def _texts(table: pl.DataFrame, name: str, text: Any) -> pl.Series:
+    import polars as pl
+
+    return pl.Series([text(value) for value in table[name]], dtype=pl.String)
+
+
+def _moments(table: pl.DataFrame, name: str) -> pl.Series:
+    return table[name].dt.strftime("%Y-%m-%d %H:%M")

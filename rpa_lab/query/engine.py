@@ -1,0 +1,285 @@
+"""`QueryEngine`: questions to a store, answered from memory where the answer is still true.
+
+Live and archived data are read as one; what is archived answers as if it had never moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.filters import Filters
+from rpa_lab.period import Span
+from rpa_lab.query.answer import RUNNING, columns_read, grouped, listed
+from rpa_lab.query.cache import Answers, CacheView, Key
+from rpa_lab.query.comparison import Comparison, against_first, long
+from rpa_lab.query.doubts import HEALTH_REACH, about_drops, about_period, about_running
+from rpa_lab.query.metric import metric_of, table_of
+from rpa_lab.query.query import PeriodSaid, Query
+from rpa_lab.query.result import QueryResult
+from rpa_lab.storage.archive import ArchiveStorage
+from rpa_lab.storage.store import TimeSeriesStore
+
+__all__ = ["QueryEngine"]
+
+
+class QueryEngine:
+    """Query engine for analytics data.
+
+    Parameters
+    ----------
+    time_series_store : TimeSeriesStore
+        Where the records are; its zone and its "now" are meant.
+    archive_storage : ArchiveStorage, optional
+        The archive of the same store. Archived days are part of every answer, with it or without.
+    cache_size : int
+        How many answers are kept; 0: none. Together they take at most 256 MB.
+
+    Raises
+    ------
+    InputError
+        If the archive is another store's.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> engine = QueryEngine(TimeSeriesStore(tempfile.mkdtemp()))
+    >>> engine.query({"metrics": ["count", "success_rate"], "period": "2026-11"}).table.row(0)
+    (0, 0, None, 0)
+    """
+
+    def __init__(
+        self,
+        time_series_store: TimeSeriesStore,
+        archive_storage: ArchiveStorage | None = None,
+        cache_size: int = 100,
+    ) -> None:
+        if archive_storage is not None and archive_storage.storage_path != time_series_store.storage_path:
+            raise InputError(
+                f"archive_storage is of {quote(str(archive_storage.storage_path))}, expected the archive of "
+                f"{quote(time_series_store.where)}"
+            )
+        self.ts_store = time_series_store
+        self.archive = archive_storage
+        self._answers = Answers(cache_size)
+
+    @property
+    def cache(self) -> CacheView:
+        """The answers that are kept, to be looked at: a mapping with `hits`, `misses` and `maxsize`."""
+        return CacheView(self._answers)
+
+    def query(self, query: Mapping[str, Any] | Query, use_cache: bool = True) -> QueryResult:
+        """Execute a query against analytics data.
+
+        Parameters
+        ----------
+        query : mapping or Query
+            What is asked; a mapping has the parameters of `Query.of`.
+        use_cache : bool
+            Whether an answer that was given before will do. It is the same, found faster.
+
+        Returns
+        -------
+        QueryResult
+
+        Raises
+        ------
+        UnknownNameError
+            If it names a table, column, operator, aggregation … that there isn't; lists those that exist.
+        InputError
+            If something else in it can't be asked.
+        """
+        asked = query if isinstance(query, Query) else Query.from_dict(query)
+        if not use_cache or not self._answers.size:
+            return self._answered(asked, self._key(asked, ""))
+        key = self._key(asked)
+        found = self._answers.find(key)
+        if found is not None:
+            return found
+        answer = self._answered(asked, key)
+        if self._key(asked) == key:  # else it isn't known whether what was written meanwhile is in the answer
+            self._answers.keep(key, answer)
+        return answer
+
+    def aggregate(
+        self,
+        metric: str,
+        aggregation: str,
+        group_by: str | Sequence[str],
+        filters: Filters | None,
+        time_range: PeriodSaid,
+    ) -> QueryResult:
+        """Aggregate metrics with grouping.
+
+        Parameters
+        ----------
+        metric : str
+            ``"table.column"``, or a column of executions.
+        aggregation : str
+            See `rpa_lab.measures.aggregation_named`: count, sum, avg, p95, success_rate (of ``"status"``) …
+        group_by : sequence of str
+            Columns and time bins, as for `Query.of`.
+        filters : mapping, optional
+            As for `Query.of`.
+        time_range : pair of datetimes, str, Period or Span
+            Two bounds are half-open, and read in the store's zone where they are naive.
+
+        Returns
+        -------
+        QueryResult
+            Its table has one row per group, ordered: the group's columns, `n`, the metric and its own n.
+        """
+        if not isinstance(metric, str):
+            raise InputError(f"metric is {quote(metric)}, expected 'table.column' or a column of executions")
+        table, _, column = metric.rpartition(".")
+        return self.query(
+            Query.of(
+                table=table or "executions",
+                metrics=f"{aggregation}({column})",
+                group_by=group_by,
+                filters=filters,
+                period=time_range,
+            )
+        )
+
+    def compare(
+        self, workflow_ids: Sequence[str], metrics: str | Sequence[str], time_range: PeriodSaid = "all"
+    ) -> Comparison:
+        """Compare metrics across workflows.
+
+        Parameters
+        ----------
+        workflow_ids : sequence of str
+            Two or more; the others are held against the first.
+        metrics : str or sequence of str
+            As for `Query.of`, of executions: ``"success_rate"``, ``"p95"``. Those of other tables name theirs:
+            ``"avg(steps.retry_count)"``.
+        time_range : pair of datetimes, str, Period or Span
+            Two bounds are half-open, and read in the store's zone where they are naive.
+
+        Returns
+        -------
+        Comparison
+
+        Raises
+        ------
+        UnknownNameError
+            If the store has no such workflow, or there is no such metric.
+        InputError
+            If there are fewer than two workflows, or one twice; if a metric is no number.
+        """
+        workflows = _workflows(workflow_ids)
+        named = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
+        if not named:
+            raise InputError("metrics are empty, expected some, such as 'success_rate' or 'p95'")
+        measured = {name: metric_of(name, table=table_of(name)) for name in named}
+        for name, metric in measured.items():
+            if not metric.is_number:
+                raise InputError(f"metric {quote(name)} is no number, expected some that can be compared")
+        answers = {
+            table: self.query(
+                Query.of(
+                    table=table,
+                    metrics=[str(each) for each in measured.values() if each.table.name == table],
+                    group_by="workflow_id",
+                    filters={"workflow_id": workflows},
+                    period=time_range,
+                )
+            )
+            for table in dict.fromkeys(metric.table.name for metric in measured.values())
+        }
+        seen = {name for answer in answers.values() for name in answer.table["workflow_id"]}
+        self._check_known([name for name in workflows if name not in seen])
+        values = pl.concat(
+            long(answers[each.table.name].table, each, name=name, workflow_ids=workflows)
+            for name, each in measured.items()
+        )
+        table = against_first(values.lazy(), first=workflows[0]).collect()
+        some = next(iter(answers.values()))
+        return Comparison(
+            workflow_ids=tuple(workflows),
+            metrics=tuple(named),
+            time_period=some.time_period,
+            tz=some.tz,
+            table=table,
+            warnings=tuple(dict.fromkeys(text for answer in answers.values() for text in answer.warnings)),
+        )
+
+    def __repr__(self) -> str:
+        return f"QueryEngine({self.ts_store!r}, cache_size={self._answers.size})"
+
+    def _key(self, query: Query, fingerprint: str | None = None) -> Key:
+        store = self.ts_store
+        now = store.now
+        span = query.period.resolve(as_of=now, tz=store.tz) if not query.period.is_all else store.span("all")
+        if fingerprint is None:
+            fingerprint = self._fingerprint(query.table, span)
+        return Key(
+            query=query,
+            span=span,
+            now=now if query.table == "executions" else None,  # whether one that runs still lives
+            is_over=query.period.is_all or span.end <= now,
+            damage=store.warnings(span, tables=[query.table]),
+            fingerprint=fingerprint,
+        )
+
+    def _fingerprint(self, table: str, span: Span) -> str:
+        """Of the files of the rows, and of what collectors counted before and in the period."""
+        store = self.ts_store
+        if table == "executions":  # which bring along the counts since two days before the period
+            return store.fingerprint(span, tables=[table, "collector_health"])
+        counted = Span(span.start - HEALTH_REACH, span.end, span.tz)
+        return store.fingerprint(span, tables=[table]) + store.fingerprint(counted, tables=["collector_health"])
+
+    def _answered(self, query: Query, key: Key) -> QueryResult:
+        table, running = self._table(query, key.span)
+        rows = int(table["n"].sum()) if query.metrics else table.height
+        return QueryResult(
+            query=query,
+            time_period=str(key.span),
+            tz=key.span.tz,
+            table=_local(table if query.limit is None else table.head(query.limit), tz=key.span.tz),
+            warnings=(
+                *key.damage,
+                *about_drops(self.ts_store, query.table, key.span),
+                *about_running(running, rows),
+                *about_period(key.is_over, key.span),
+            ),
+        )
+
+    def _table(self, query: Query, span: Span) -> tuple[pl.DataFrame, int]:
+        """The answer's table, all groups of it, and how many of the executions in it still run."""
+        columns = columns_read(query)
+
+        def plan() -> pl.LazyFrame:
+            rows = self.ts_store.scan(query.table, span, columns=columns)
+            return grouped(rows, query, span=span) if query.metrics else listed(rows, query, tz=span.tz)
+
+        table = self.ts_store.collect(plan)
+        if RUNNING not in table.columns:
+            return table, 0
+        return table.drop(RUNNING), int(table[RUNNING].sum())
+
+    def _check_known(self, missing: Sequence[str]) -> None:
+        if not missing:
+            return
+        known = self.ts_store.collect(lambda: self.ts_store.scan("executions", columns=["workflow_id"]).unique())
+        names = known["workflow_id"].drop_nulls().to_list()
+        for name in missing:
+            if name not in names:
+                raise unknown_name("the store has no workflow", name, names)
+
+
+def _workflows(said: Sequence[str]) -> list[str]:
+    workflows = list(said) if not isinstance(said, str) else [said]
+    if len(workflows) < 2 or len(set(map(repr, workflows))) < len(workflows):
+        raise InputError(f"workflow_ids are {quote(said)}, expected two or more different workflows")
+    return workflows
+
+
+def _local(rows: pl.DataFrame, *, tz: str) -> pl.DataFrame:
+    times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
+    return rows.with_columns(pl.col(times).dt.convert_time_zone(tz)) if times else rows
