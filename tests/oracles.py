@@ -5,8 +5,9 @@ Nothing here calls the package's own statistics. Rows are dicts, as `DataFrame.t
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -25,21 +26,28 @@ __all__ = [
     "bin_of",
     "bootstrap_t",
     "bottlenecks",
+    "breakdown_times",
     "busy_seconds",
+    "cases",
     "cliffs_delta",
     "duration_statistics",
     "durations_by_node",
+    "first_attempts",
     "fold",
     "grouped",
     "hodges_lehmann",
     "hours_in",
+    "incidence",
     "joined_lifecycle",
     "kept_promises",
     "measured",
     "meets",
     "minutes_of_work",
+    "outages",
+    "recovery_savings",
     "self_time_by_node",
     "shifts",
+    "streaks",
     "success_rate",
     "value_by_node",
     "waiting_ms",
@@ -198,6 +206,137 @@ def joined_lifecycle(events: Iterable[Row]) -> tuple[list[tuple[Row | None, Row]
         else:
             pairs.append((queue.pop(0) if queue else None, event))
     return pairs, sum(map(len, open_starts.values()))
+
+
+def first_attempts(executions: Iterable[Row], steps: Iterable[Row]) -> set[str]:
+    """The executions that completed without a retry and repeat no other."""
+    again = {step["execution_id"] for step in steps if step["retry_count"] > 0}
+    return {
+        run["execution_id"]
+        for run in executions
+        if run["status"] == "completed" and run["rerun_of"] is None and run["execution_id"] not in again
+    }
+
+
+def cases(executions: Iterable[Row]) -> list[Row]:
+    """The attempts that `rerun_of` connects, one row per case: ids in order of time, how the last one ended."""
+    runs = {run["execution_id"]: run for run in executions}
+    near: dict[str, set[str]] = defaultdict(set)
+    for run in runs.values():
+        if run["rerun_of"] is not None:
+            near[run["execution_id"]].add(run["rerun_of"])
+            near[run["rerun_of"]].add(run["execution_id"])
+    found, done = [], set()
+    for name in runs:
+        if name in done:
+            continue
+        group, ahead = {name}, [name]
+        while ahead:
+            for other in near[ahead.pop()] - group:
+                group.add(other)
+                ahead.append(other)
+        done |= group
+        ordered = sorted((runs[one] for one in group if one in runs), key=lambda run: (_when(run), run["execution_id"]))
+        cyclic = any(_comes_back(run["execution_id"], runs) for run in ordered)
+        dangling = not cyclic and all(run["rerun_of"] is not None for run in ordered)
+        found.append(
+            {
+                "ids": [run["execution_id"] for run in ordered],
+                "workflow_id": ordered[0]["workflow_id"],
+                "began_at": _when(ordered[0]),
+                "status": ordered[-1]["status"],
+                "cyclic": cyclic,
+                "dangling": dangling,
+            }
+        )
+    return found
+
+
+def _when(run: Row) -> datetime:
+    at: datetime = run["started_at"] or run["completed_at"] or _LONG_AGO
+    return at
+
+
+def _comes_back(name: str, runs: Mapping[str, Row]) -> bool:
+    at, steps = runs[name]["rerun_of"], 0
+    while at in runs and steps <= len(runs):
+        if at == name:
+            return True
+        at, steps = runs[at]["rerun_of"], steps + 1
+    return bool(at == name)
+
+
+def _told_end(run: Row) -> datetime:
+    at: datetime = run["completed_at"] or run["last_seen_at"] or run["started_at"]
+    return at
+
+
+def streaks(executions: Iterable[Row]) -> tuple[int, int, int, bool] | None:
+    """The longest row of successes, of breakdowns, the last row and whether it is one of successes."""
+    told = [run for run in executions if run["status"] in ("completed", "failed", "abandoned")]
+    told.sort(key=lambda run: (_told_end(run), run["execution_id"]))
+    rows: list[list[bool]] = []
+    for run in told:
+        good = run["status"] == "completed"
+        if rows and rows[-1][0] == good:
+            rows[-1].append(good)
+        else:
+            rows.append([good])
+    if not rows:
+        return None
+    longest = [max((len(row) for row in rows if row[0] is good), default=0) for good in (True, False)]
+    return longest[0], longest[1], len(rows[-1]), rows[-1][0]
+
+
+def outages(executions: Iterable[Row]) -> tuple[list[timedelta], list[datetime]]:
+    """How long one workflow's outages that ended lasted; since when it is out, if it is."""
+    runs = list(executions)
+    good = [_told_end(run) for run in runs if run["status"] == "completed"]
+    began: dict[datetime | None, datetime] = {}
+    for run in runs:
+        if run["status"] in ("failed", "abandoned"):
+            restored = min((at for at in good if at >= _told_end(run)), default=None)
+            began[restored] = min(began.get(restored, _told_end(run)), _told_end(run))
+    closed = sorted(restored - since for restored, since in began.items() if restored is not None)
+    return closed, [since for restored, since in began.items() if restored is None]
+
+
+def breakdown_times(executions: Iterable[Row], *, now: datetime) -> tuple[int, float]:
+    """How many runs broke down, and how long all of them have been at work, ms."""
+    broken, spent = 0, 0.0
+    for run in executions:
+        broken += run["status"] in ("failed", "abandoned")
+        if run["duration_ms"] is not None:
+            spent += run["duration_ms"]
+        elif run["started_at"] is not None:
+            until = now if run["status"] == "running" else _told_end(run)
+            spent += max(0.0, (until - run["started_at"]) / timedelta(milliseconds=1))
+    return broken, spent
+
+
+def incidence(runs: Iterable[tuple[float, str]], *, cause: str) -> dict[float, Fraction]:
+    """The share of runs that ended in one way, at each time that something happened: Aalen-Johansen, in fractions."""
+    watched = list(runs)
+    left, share, curve = Fraction(1), Fraction(0), {}
+    for at in sorted({at for at, _ in watched}):
+        at_risk = sum(1 for other, _ in watched if other >= at)
+        ends = Counter(how for other, how in watched if other == at and how != "censored")
+        share += left * Fraction(ends[cause], at_risk)
+        left *= 1 - Fraction(sum(ends.values()), at_risk)
+        curve[at] = share
+    return curve
+
+
+def recovery_savings(recoveries: Iterable[Row], executions: Iterable[Row]) -> dict[str, float]:
+    """By run that completed after a successful recovery: the time from its start to the first of these, ms."""
+    runs = {run["execution_id"]: run for run in executions}
+    saved: dict[str, float] = {}
+    for recovery in sorted(recoveries, key=lambda one: one["started_at"]):
+        name = recovery["execution_id"]
+        run = runs.get(name)
+        if run and recovery["status"] == "recovered" and run["status"] == "completed" and name not in saved:
+            saved[name] = max(0.0, (recovery["started_at"] - run["started_at"]) / timedelta(milliseconds=1))
+    return saved
 
 
 def meets(row: Row, filters: Mapping[str, Any], zone: ZoneInfo) -> bool:

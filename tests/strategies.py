@@ -37,14 +37,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOCK_CHANGES",
+    "ERRORS",
     "NODES",
     "PROFILES",
     "RESULTS",
     "WORKFLOWS",
     "ZONES",
+    "attempts",
     "calendars",
     "clock_moments",
     "durations_ms",
+    "error_texts",
     "event_rows",
     "execution_metrics",
     "execution_rows",
@@ -59,6 +62,7 @@ __all__ = [
     "load_profile",
     "moments",
     "recoveries",
+    "recoveries_of_runs",
     "recovery_metrics",
     "resource_metrics",
     "resources",
@@ -70,6 +74,7 @@ __all__ = [
     "steps",
     "storings",
     "told_runs",
+    "watched_runs",
     "words",
     "worked_runs",
 ]
@@ -628,6 +633,78 @@ def _schema(table: str, *, hidden: bool) -> pl.Schema:
     names = [column.name for column in described.columns] if hidden else list(described.names)
     whole = pl.Schema(described.arrow)
     return pl.Schema({name: whole[name] for name in names})
+
+
+ERRORS = (
+    "ReadTimeout: no answer within 20 s",
+    "NoSuchElementException: Unable to locate element: #go",
+    "ConnectionError: connection reset by peer",
+    "BusinessRuleException: Vendor is blocked",
+    "Self-healing failed for 'submit'",
+    "Something went wrong",
+    "portal says no",
+    "PORTAL SAYS NO, twice",
+)
+"""What failed runs say: words that rules know, and words that none does."""
+
+
+def error_texts() -> st.SearchStrategy[str | None]:
+    """What a run may say when it fails: known words, unknown ones, hostile ones, nothing."""
+    return st.none() | st.sampled_from(ERRORS) | st.text(max_size=60) | hostile_text()
+
+
+@st.composite
+def attempts(draw: st.DrawFn, *, max_size: int = 14, workflows: int = 2) -> pl.DataFrame:
+    """Executions as they are read, abandoned ones among them; some repeat others, themselves, or one that is not there.
+
+    Chains branch, join and go in circles; a few runs end at the same moment, or have no start or no duration.
+    """
+    n = draw(st.integers(0, max_size))
+    names = [f"e{number}" for number in range(n)]
+    rows = []
+    for name in names:
+        started_at, duration = draw(moments()), draw(durations_ms(most=1e6))
+        status = draw(st.sampled_from([*RESULTS, "completed", "running", "abandoned"]))
+        ended = started_at + timedelta(milliseconds=duration)
+        over = status in RESULTS
+        rows.append(
+            {
+                "execution_id": name,
+                "workflow_id": draw(st.sampled_from(WORKFLOWS[:workflows])),
+                "started_at": None if over and draw(_rarely()) else started_at,
+                "completed_at": ended if over else None,
+                "duration_ms": duration if over and not draw(_rarely()) else None,
+                "status": status,
+                "rerun_of": draw(st.none() | st.sampled_from([*names, "gone"])),
+                "robot_id": draw(st.sampled_from(["robot-1", "robot-2"])),
+                "last_seen_at": None if over else ended,
+            }
+        )
+    seen = pl.DataFrame(
+        {"last_seen_at": [row.pop("last_seen_at") for row in rows]}, schema={"last_seen_at": pl.Datetime("us", "UTC")}
+    )
+    return frame("executions", rows).hstack(seen)
+
+
+@st.composite
+def recoveries_of_runs(draw: st.DrawFn, *, max_size: int = 12) -> pl.DataFrame:
+    """Recoveries of the runs that `attempts` names, each at a time of its own, and of one that isn't there."""
+    records = draw(st.lists(recovery_metrics(), max_size=max_size))
+    rows = []
+    for number, record in enumerate(records):
+        row = _row(record)
+        row["recovery_id"] = f"r{number}"
+        row["execution_id"] = draw(st.sampled_from(["e0", "e1", "e2", "e3", "gone"]))
+        row["started_at"] += timedelta(microseconds=number)
+        rows.append(row)
+    return frame("recoveries", rows)
+
+
+def watched_runs(*, min_size: int = 0, max_size: int = 30) -> st.SearchStrategy[list[tuple[float, str]]]:
+    """Times and how each run ended, or that it was censored; with ties."""
+    times = st.integers(0, 12).map(float) | st.floats(0, 1e6, allow_nan=False)
+    ends = st.sampled_from(["completed", "completed", "failed", "cancelled", "censored"])
+    return st.lists(st.tuples(times, ends), min_size=min_size, max_size=max_size)
 
 
 @st.composite

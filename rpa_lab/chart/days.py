@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rpa_lab.chart.day_axis import at_midnight, day_axis, written
 from rpa_lab.chart.theme import COLOURS, empty, finish, short
 from rpa_lab.chart.units import count_text, duration_text, percent_text, time_unit
 
@@ -59,8 +60,8 @@ def duration_band(days: pl.DataFrame, *, workflow_id: str, time_zone: str) -> al
     unit = time_unit(timed["p95_ms"].to_list())
     drawn = _calendar(timed).select(
         "n",
-        at=_at(),
-        day=_written(),
+        at=at_midnight(),
+        day=written(),
         p50=pl.col("p50_ms") / unit.ms,
         p95=pl.col("p95_ms") / unit.ms,
         median=_texts("p50_ms"),
@@ -68,7 +69,7 @@ def duration_band(days: pl.DataFrame, *, workflow_id: str, time_zone: str) -> al
     )
     y_axis = alt.Axis(title=f"duration of a run ({unit.symbol})", tickCount=6)
     base = alt.Chart(drawn).encode(
-        x=_time_axis(drawn, time_zone),
+        x=day_axis(drawn, time_zone),
         tooltip=[
             alt.Tooltip("day:N", title="day"),
             alt.Tooltip("n:Q", title="finished runs", format=",d"),
@@ -133,7 +134,7 @@ def outcomes(days: pl.DataFrame, *, workflow_id: str, time_zone: str) -> alt.Lay
         .tail(MOST_DAYS)
         .unpivot(_STATUSES, index=["day", "n"], variable_name="status", value_name="runs")
         .filter(pl.col("runs") > 0)
-        .select("status", "runs", "n", day=_written(), at=_at())
+        .select("status", "runs", "n", day=written(), at=at_midnight())
         .with_columns(
             order=pl.col("status").replace_strict({s: i for i, s in enumerate(_STATUSES)}, return_dtype=pl.Int8)
         )
@@ -145,7 +146,7 @@ def outcomes(days: pl.DataFrame, *, workflow_id: str, time_zone: str) -> alt.Lay
         alt.Chart(long)
         .mark_bar()
         .encode(
-            x=_time_axis(long, time_zone, bars=True),
+            x=day_axis(long, time_zone, bars=True),
             y=alt.Y("runs:Q", stack="zero", axis=alt.Axis(title="runs", tickCount=5, tickMinStep=1, format=",d")),
             color=alt.Color("status:N", scale=colour, sort=seen),
             order=alt.Order("order:Q", sort="descending"),
@@ -169,34 +170,10 @@ def _calendar(days: pl.DataFrame) -> pl.DataFrame:
     return last.upsample("day", every="1d").tail(MOST_DAYS)
 
 
-def _written() -> pl.Expr:
-    return pl.col("day").dt.strftime("%a %d %b %Y")
-
-
-def _at() -> pl.Expr:
-    # Browsers read a date alone as UTC and show it as local time; a UTC axis is the same day everywhere.
-    return pl.col("day").dt.strftime("%Y-%m-%dT00:00:00Z")
-
-
 def _texts(column: str) -> pl.Expr:
     return pl.col(column).map_batches(
         lambda values: pl.Series([duration_text(ms) for ms in values], dtype=pl.String), return_dtype=pl.String
     )
-
-
-def _time_axis(drawn: pl.DataFrame, time_zone: str, *, bars: bool = False) -> alt.X:
-    import altair as alt
-
-    n_days = drawn["day"].n_unique()
-    daily = alt.TimeIntervalStep(interval="day", step=1 if n_days < 9 else 2)  # else a few days get ticks at noon, too
-    axis = alt.Axis(
-        title=f"day ({time_zone})",
-        grid=False,
-        format="%d %b" if n_days < 300 else "%b %Y",
-        labelOverlap=True,
-        tickCount=daily if n_days < 18 else 8,
-    )
-    return alt.X("utcyearmonthdate(at):T" if bars else "at:T", axis=axis, scale=alt.Scale(type="utc"))
 
 
 def _last(drawn: pl.DataFrame) -> str:

@@ -1,0 +1,402 @@
+"""How reliable workflows are: how often they succeed, why they fail, how soon they work again, what healing is worth.
+
+Rates are of executions that ended: completed, failed, cancelled, abandoned; those that run stand beside. Intervals are
+Wilson's, and speak of these runs only: runs of one day resemble each other, so for the long run they are too narrow.
+What is counted, and how, is said where it is counted: in `rates`, `reruns`, `outages`, `failures`, `messages`,
+`competing`, `recoveries` and `healing_trend`, all of `rpa_lab.analysis`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+import polars as pl
+
+from rpa_lab.analysis.competing import TimeToCompletion, cumulative_incidence, median_time, watched
+from rpa_lab.analysis.evidence import executions_of, failures_of, healing_of, recoveries_of, steps_span
+from rpa_lab.analysis.failures import Failures, by_category, by_day_and_category, by_node
+from rpa_lab.analysis.healing_trend import healing_trends
+from rpa_lab.analysis.messages import message_templates
+from rpa_lab.analysis.recoveries import Recoveries, recovery_rates
+from rpa_lab.analysis.side_by_side import GROUPS, TOGETHER, reliability_by
+from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.measures import status_counts
+from rpa_lab.period import Period, Span, as_utc
+from rpa_lab.result import Result
+from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
+
+__all__ = ["GROUPS", "ReliabilityAnalyzer", "ReliabilityStats"]
+
+_ABOUT: Final = "these runs only"
+_TABLES = ("executions", "steps", "recoveries")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityStats(Result):
+    """Reliability of one workflow (or of all: `workflow_id` None) in one period.
+
+    `success_rate`, `first_attempt_rate` and `case_rate` are percent 0-100 of what has `ended`, of the same, and of
+    `cases`; None where there is none. Bounds are Wilson's at `level`, about `about`. Times are ms; `mtbf_ms` is
+    operating time between breakdowns, `calendar_mtbf_ms` calendar time, `mttr_ms` the mean length of the `restorations`
+    outages that have ended. `current_streak` runs in a row completed, or broke down, up to now. `categories` has one
+    row per category of failures: see `rpa_lab.analysis.failures.by_category`.
+    """
+
+    _table: ClassVar[str | None] = "categories"
+
+    workflow_id: str | None
+    time_period: str
+    tz: str
+    ended: int
+    completed: int
+    failed: int
+    cancelled: int
+    abandoned: int
+    running: int
+    success_rate: float | None
+    success_low: float | None
+    success_high: float | None
+    first_attempts: int
+    first_attempt_rate: float | None
+    first_attempt_low: float | None
+    first_attempt_high: float | None
+    cases: int
+    cases_completed: int
+    cases_running: int
+    case_rate: float | None
+    case_low: float | None
+    case_high: float | None
+    attempts_per_case: float | None
+    cases_before: int
+    dangling: int
+    cyclic: int
+    breakdowns: int
+    operating_ms: float
+    calendar_ms: float
+    mtbf_ms: float | None
+    mtbf_low_ms: float | None
+    mtbf_high_ms: float | None
+    calendar_mtbf_ms: float | None
+    restorations: int
+    mttr_ms: float | None
+    longest_outage_ms: float | None
+    unrestored: int
+    unrestored_ms: float | None
+    longest_success: int
+    longest_failure: int
+    current_streak: int
+    current_success: bool | None
+    categories: pl.DataFrame
+    level: float = 0.95
+    about: str = _ABOUT
+    warnings: tuple[str, ...] = ()
+
+
+class ReliabilityAnalyzer:
+    """Analyzes how reliable workflows are.
+
+    Parameters
+    ----------
+    time_series_store : TimeSeriesStore
+        Where the records are; its settings hold the user's rules for categories of failures.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> analyzer = ReliabilityAnalyzer(TimeSeriesStore(tempfile.mkdtemp()))
+    >>> analyzer.by("workflow_id", "2026-11").height
+    0
+    """
+
+    def __init__(self, time_series_store: TimeSeriesStore) -> None:
+        self.store = time_series_store
+
+    def analyze_workflow(self, workflow_id: str, start_time: datetime, end_time: datetime) -> ReliabilityStats:
+        """Analyze the reliability of a workflow.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        start_time, end_time : datetime
+            Half-open; naive ones are read in the store's zone.
+
+        Returns
+        -------
+        ReliabilityStats
+
+        Raises
+        ------
+        UnknownNameError
+            If the store has no such workflow.
+        """
+        tz = self.store.tz
+        return self.analyze(workflow_id, Period(as_utc(start_time, tz=tz), as_utc(end_time, tz=tz)))
+
+    def analyze(self, workflow_id: str | None, period: PeriodLike = "30d") -> ReliabilityStats:
+        """The same as `analyze_workflow`, for a `Period` or what one is made of; None means all workflows together."""
+        span = self._span(workflow_id, period)
+        during = steps_span(self.store, span, workflow_id=workflow_id)
+        table = reliability_by(self.store, span, by=[TOGETHER], during=during, workflow_id=workflow_id)
+        if table.is_empty():
+            self._check_known(workflow_id)
+        known = dict(table.row(0, named=True)) if table.height else _nothing(table)
+        known["attempts_per_case"] = known.pop("attempts")
+        del known[TOGETHER]
+        return ReliabilityStats(
+            workflow_id=workflow_id,
+            time_period=str(span),
+            tz=span.tz,
+            **known,
+            categories=by_category(self._failed(span, during, workflow_id).lazy()).collect(),
+            warnings=(*self.store.warnings(span, tables=_TABLES), *_case_warnings(known)),
+        )
+
+    def by(
+        self, group: str = "workflow_id", period: PeriodLike = "30d", *, workflow_id: str | None = None
+    ) -> pl.DataFrame:
+        """Reliability side by side: by workflow, version, robot or host.
+
+        Parameters
+        ----------
+        group : str
+            One of `GROUPS`; versions are told apart within their workflows.
+        period : str, Period or Span
+            By the start of the runs.
+        workflow_id : str, optional
+            Only this workflow's runs.
+
+        Returns
+        -------
+        DataFrame
+            One row per group, those with most ended runs first: its columns, then the figures of `ReliabilityStats`,
+            where `attempts` is attempts_per_case.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such group, or the store has no such workflow.
+        """
+        if group not in GROUPS:
+            raise unknown_name("runs can't be grouped by", group, GROUPS)
+        span = self._span(workflow_id, period)
+        during = steps_span(self.store, span, workflow_id=workflow_id)
+        table = reliability_by(self.store, span, by=GROUPS[group], during=during, workflow_id=workflow_id)
+        if table.is_empty():
+            self._check_known(workflow_id)
+        return table
+
+    def failures(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> Failures:
+        """Why runs failed: by category, and by the step that failed.
+
+        Parameters
+        ----------
+        period : str, Period or Span
+            By the start of the runs.
+        workflow_id : str, optional
+            Only this workflow's; default all.
+
+        Returns
+        -------
+        Failures
+
+        Raises
+        ------
+        UnknownNameError
+            If the store has no such workflow.
+        InputError
+            If a rule of the store's settings can't be understood.
+        """
+        span = self._span(workflow_id, period)
+        during = steps_span(self.store, span, workflow_id=workflow_id)
+        counts = self.store.collect(
+            lambda: executions_of(self.store, span, workflow_id=workflow_id, columns=["status"]).select(status_counts())
+        ).row(0, named=True)
+        running = counts.pop("running")
+        if not sum(counts.values()) + running:
+            self._check_known(workflow_id)
+        failed = self._failed(span, during, workflow_id).lazy()
+        return Failures(
+            workflow_id=workflow_id,
+            time_period=str(span),
+            tz=span.tz,
+            ended=sum(counts.values()),
+            failed=counts["failed"],
+            cancelled=counts["cancelled"],
+            abandoned=counts["abandoned"],
+            running=running,
+            categories=by_category(failed).collect(),
+            nodes=by_node(failed).collect(),
+            warnings=self.store.warnings(span, tables=_TABLES),
+        )
+
+    def failed_runs(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+        """The failed runs one by one, newest first; arguments as for `failures`.
+
+        Returns
+        -------
+        DataFrame
+            One row per failed run: its columns of the executions table, then node_id, action_type, application and
+            target_element of the step that failed, last_node_id (where no step failed: the last one on record),
+            recovery (``failed``, ``recovered``, ``elsewhere`` or ``none``), category, told_by (what decided it).
+        """
+        failed = self._failed_in(period, workflow_id)
+        return failed.drop("step_id").sort("started_at", "execution_id", descending=True, nulls_last=True)
+
+    def messages(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+        """What failed runs say, grouped into templates; columns of `rpa_lab.analysis.messages.message_templates`."""
+        return message_templates(self._failed_in(period, workflow_id).lazy()).collect()
+
+    def failure_days(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+        """Failures by day and category; columns of `rpa_lab.analysis.failures.by_day_and_category`."""
+        failed = self._failed_in(period, workflow_id).lazy()
+        return by_day_and_category(failed, tz=self.store.tz).collect()
+
+    def time_to_completion(
+        self, workflow_id: str, period: PeriodLike = "30d", *, level: float = 0.95
+    ) -> TimeToCompletion:
+        """How long a workflow's runs take to complete, those that fail, are cancelled or still run counted too.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        period : str, Period or Span
+            By the start of the runs.
+        level : float
+            Of the intervals, fraction above 0 and below 1.
+
+        Returns
+        -------
+        TimeToCompletion
+
+        Raises
+        ------
+        UnknownNameError
+            If the store has no such workflow.
+        """
+        span = self._span(workflow_id, period)
+        runs = self.store.collect(
+            lambda: watched(executions_of(self.store, span, workflow_id=workflow_id), as_of=self.store.now)
+        )
+        if runs.is_empty():
+            self._check_known(workflow_id)
+        known = runs.filter(pl.col("time_ms").is_not_null())
+        counts = known.select(status_counts()).row(0, named=True)
+        curve = cumulative_incidence(known, level=level)
+        median, low, high = median_time(curve)
+        unknown = runs.height - known.height
+        return TimeToCompletion(
+            workflow_id=workflow_id,
+            time_period=str(span),
+            tz=span.tz,
+            n=known.height,
+            **counts,
+            unknown=unknown,
+            median_ms=median,
+            median_low_ms=low,
+            median_high_ms=high,
+            curve=curve,
+            level=level,
+            warnings=(
+                *self.store.warnings(span, tables=_TABLES[:1]),
+                *([f"{unknown:,} runs are left out: nobody knows how long they took"] if unknown else []),
+            ),
+        )
+
+    def recoveries(
+        self, period: PeriodLike = "30d", *, workflow_id: str | None = None, level: float = 0.05
+    ) -> Recoveries:
+        """How self-healing went, what it cost, and which steps need it more and more.
+
+        Parameters
+        ----------
+        period : str, Period or Span
+            By the start of the runs.
+        workflow_id : str, optional
+            Only this workflow's; default all.
+        level : float
+            Which share of the steps named as rising may be false, fraction above 0 and below 1.
+
+        Returns
+        -------
+        Recoveries
+
+        Raises
+        ------
+        UnknownNameError
+            If the store has no such workflow.
+        """
+        span = self._span(workflow_id, period)
+        during = steps_span(self.store, span, workflow_id=workflow_id)
+        tried = recoveries_of(self.store, span, during=during, workflow_id=workflow_id)
+        if tried.is_empty():
+            self._check_known(workflow_id)
+        strategies, nodes, categories, together = (
+            recovery_rates(tried.lazy(), by=by).collect()
+            for by in (["strategy"], ["workflow_id", "node_id"], ["category"], [])
+        )
+        known = together.drop("runs", "median_cost_ms").row(0, named=True)
+        return Recoveries(
+            workflow_id=workflow_id,
+            time_period=str(span),
+            tz=span.tz,
+            **known,
+            strategies=strategies,
+            nodes=nodes,
+            categories=categories,
+            failures=by_category(self._failed(span, during, workflow_id).lazy()).collect(),
+            rising=healing_trends(self.healing_days(span, workflow_id=workflow_id).lazy(), level=level),
+            warnings=self.store.warnings(span, tables=_TABLES),
+        )
+
+    def healing_days(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+        """Visits of each step and those that needed self-healing, day by day.
+
+        Columns of `rpa_lab.analysis.healing_trend.healing_by_day`; steps and recoveries count by their own start.
+        """
+        span = self._span(workflow_id, period)
+        return self.store.collect(lambda: healing_of(self.store, span, workflow_id=workflow_id))
+
+    def _failed_in(self, period: PeriodLike, workflow_id: str | None) -> pl.DataFrame:
+        span = self._span(workflow_id, period)
+        failed = self._failed(span, steps_span(self.store, span, workflow_id=workflow_id), workflow_id)
+        if failed.is_empty():
+            self._check_known(workflow_id)
+        return failed
+
+    def _failed(self, span: Span, during: Span, workflow_id: str | None) -> pl.DataFrame:
+        """The failed runs, times in the period's zone."""
+        failed = failures_of(self.store, span, during=during, workflow_id=workflow_id)
+        times = [name for name, kind in failed.schema.items() if isinstance(kind, pl.Datetime)]
+        return failed.with_columns(pl.col(times).dt.convert_time_zone(span.tz))
+
+    def _span(self, workflow_id: str | None, period: PeriodLike) -> Span:
+        if workflow_id is not None and not isinstance(workflow_id, str):
+            raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow, or None for all")
+        return self.store.span(period)
+
+    def _check_known(self, workflow_id: str | None) -> None:
+        if workflow_id is None:
+            return
+        known = self.store.collect(lambda: self.store.scan("executions", columns=["workflow_id"]).unique())
+        names = known["workflow_id"].drop_nulls().to_list()
+        if workflow_id not in names:
+            raise unknown_name("the store has no workflow", workflow_id, names)
+
+
+def _nothing(table: pl.DataFrame) -> dict[str, Any]:
+    """The figures of a period in which nothing ran: counts and sums are 0, everything else is unknown."""
+    sums = ("operating_ms", "calendar_ms")
+    return {name: 0 if kind == pl.Int64 or name in sums else None for name, kind in table.schema.items()}
+
+
+def _case_warnings(facts: dict[str, Any]) -> tuple[str, ...]:
+    said = {
+        "cyclic": "{} cases consist of runs that repeat each other in a circle: counted as ended with the latest one",
+        "dangling": "{} cases begin with a re-run of an execution that is not on record: earlier attempts are unknown",
+        "cases_before": "{} cases began before the period and were tried again in it: left out of the rate of cases",
+    }
+    return tuple(text.format(f"{facts[name]:,}") for name, text in said.items() if facts[name])

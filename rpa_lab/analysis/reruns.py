@@ -1,0 +1,145 @@
+"""What became of a case: its attempts folded into one, along `rerun_of`, wherever they lie.
+
+A run that failed at 9:00 and was repeated at 9:10 and 9:30, when it completed, is one case of three attempts that
+succeeded. A case begins with its earliest attempt and ends as its latest one did; it belongs to the period in which it
+began, so that each is counted once whatever the periods. Records are not always right: a chain may go in a circle
+(*cyclic*), or begin with a re-run of an execution that nobody recorded (*dangling*). Both are cases like others, and
+are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rpa_lab.analysis.cases import case_of
+from rpa_lab.analysis.intervals import wilson_expr
+from rpa_lab.measures import FINISHED
+
+if TYPE_CHECKING:
+    from rpa_lab.period import Span
+
+__all__ = ["case_rates", "chains", "fold_cases", "single_cases"]
+
+
+def chains(links: pl.DataFrame) -> pl.DataFrame:
+    """Which executions are attempts at the same case: those that `rerun_of` connects, over any number of steps.
+
+    Parameters
+    ----------
+    links : DataFrame
+        execution_id (each once), rerun_of (not null).
+
+    Returns
+    -------
+    DataFrame
+        One row per execution that is in a chain, those that are only named in `rerun_of` too: execution_id, chain (the
+        `case_id` of `rpa_lab.analysis.cases.case_of`), cyclic (whether its chain goes in a circle).
+
+    Examples
+    --------
+    >>> chains(pl.DataFrame({"execution_id": ["b", "c", "z"], "rerun_of": ["a", "b", "z"]})).rows()
+    [('a', 'a', False), ('b', 'a', False), ('c', 'a', False), ('z', 'z', True)]
+    """
+    members = case_of(links).rename({"case_id": "chain"})
+    # each execution repeats at most one other: a chain of n executions has n - 1 links, or n where it goes in a circle
+    linked = members.join(links.select("execution_id", _links=pl.lit(1)), on="execution_id", how="left", validate="1:1")
+    circle = pl.col("_links").count() >= pl.len()
+    return linked.select("execution_id", "chain", cyclic=circle.over("chain")).sort("execution_id")
+
+
+def fold_cases(attempts: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
+    """Fold the attempts at each case into one row.
+
+    Parameters
+    ----------
+    attempts : LazyFrame
+        execution_id, rerun_of, status, started_at, completed_at, chain and cyclic (from `chains`), and the columns of
+        `by`.
+    by : sequence of str
+        What is wanted of the first attempt.
+
+    Returns
+    -------
+    LazyFrame
+        One row per case: the columns of `by` (the first attempt's), began_at, attempts, status (the last attempt's),
+        cyclic, dangling (no circle, and yet even the first attempt repeats another).
+    """
+    return (
+        attempts.with_columns(_at=pl.coalesce("started_at", "completed_at"))
+        .sort("_at", "execution_id", nulls_last=False)
+        .group_by("chain")
+        .agg(
+            *(pl.col(name).first() for name in by),
+            began_at=pl.col("_at").first(),
+            attempts=pl.len().cast(pl.Int64),
+            status=pl.col("status").last(),
+            cyclic=pl.col("cyclic").any(),
+            dangling=pl.col("rerun_of").is_not_null().all() & ~pl.col("cyclic").any(),
+        )
+        .drop("chain")
+    )
+
+
+def single_cases(executions: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
+    """The executions that repeat none and that none repeats, each as a case of its own; columns of `fold_cases`."""
+    return executions.select(
+        *by,
+        began_at=pl.coalesce("started_at", "completed_at"),
+        attempts=pl.lit(1, dtype=pl.Int64),
+        status="status",
+        cyclic=pl.lit(value=False),
+        dangling=pl.lit(value=False),
+    )
+
+
+def case_rates(cases: pl.LazyFrame, *, by: Sequence[str], span: Span, level: float = 0.95) -> pl.LazyFrame:
+    """Success rates of the cases that began in a period.
+
+    Parameters
+    ----------
+    cases : LazyFrame
+        From `fold_cases`.
+    by : sequence of str
+        What makes a group.
+    span : Span
+        The period; a case that began earlier is counted as `cases_before`, and in no rate.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    LazyFrame
+        One row per group: the columns of `by`, cases (whose last attempt has ended), cases_completed, cases_running
+        (whose last attempt runs), case_rate (percent 0-100 of those that ended), case_low, case_high, attempts (a case,
+        on average), cases_before, dangling, cyclic.
+    """
+    ours = (pl.col("began_at") >= span.start) & (pl.col("began_at") < span.end)
+    ended = ours & pl.col("status").is_in(FINISHED)
+    low, high = wilson_expr(pl.col("cases_completed"), pl.col("cases"), level=level)
+    return (
+        cases.group_by(by)
+        .agg(
+            cases=ended.sum().cast(pl.Int64),
+            cases_completed=(ours & (pl.col("status") == "completed")).sum().cast(pl.Int64),
+            cases_running=(ours & (pl.col("status") == "running")).sum().cast(pl.Int64),
+            attempts=pl.col("attempts").filter(ended).mean(),
+            cases_before=(pl.col("began_at") < span.start).sum().cast(pl.Int64),
+            dangling=(ours & pl.col("dangling")).sum().cast(pl.Int64),
+            cyclic=(ours & pl.col("cyclic")).sum().cast(pl.Int64),
+        )
+        .with_columns(
+            case_rate=pl.when(pl.col("cases") > 0).then(
+                pl.col("cases_completed").cast(pl.Float64) / pl.col("cases") * 100
+            ),
+            case_low=low,
+            case_high=high,
+        )
+        .select(
+            *by,
+            *("cases", "cases_completed", "cases_running", "case_rate", "case_low", "case_high", "attempts"),
+            *("cases_before", "dangling", "cyclic"),
+        )
+    )
