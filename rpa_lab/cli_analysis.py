@@ -236,12 +236,14 @@ def _warn(warnings: Iterable[str]) -> None:
 def _stats(stats: PerformanceStats, *, title: str) -> None:
     import polars as pl
 
+    from rpa_lab.analysis.intervals import DAYS
     from rpa_lab.chart.units import duration_text, percent_text
 
     def between(interval: Interval | None, text: Any) -> tuple[str, str]:
         if interval is None or interval.low is None or interval.high is None:
             return "–", "" if interval is None else interval.doubt or ""
-        return f"{text(interval.low)} to {text(interval.high)}", interval.basis
+        speaks_of = f"the long run ({interval.days} days)" if interval.basis == DAYS else interval.basis
+        return f"{text(interval.low)} to {text(interval.high)}", speaks_of
 
     n = stats.execution_count
     rows = [
@@ -257,7 +259,7 @@ def _stats(stats: PerformanceStats, *, title: str) -> None:
         ended = stats.completed + stats.failed + stats.cancelled + stats.abandoned
         rate = between(stats.success_rate_interval, lambda percent: percent_text(percent / 100))
         rows.append(("success rate", percent_text(stats.success_rate / 100), *rate, ended))
-    names = ["statistic", "value", "95 % interval", "which speaks of", "n"]
+    names = ["statistic", "value", "95 % interval", "speaks of", "n"]
     show(pl.DataFrame(rows, schema=names, orient="row"), title=f"{stats.workflow_id}, {title}")
     steps = stats.slowest_steps.select(
         "node_id",
@@ -271,6 +273,8 @@ def _stats(stats: PerformanceStats, *, title: str) -> None:
 
 
 def _breakdown(table: pl.DataFrame, *, title: str) -> None:
+    import polars as pl
+
     from rpa_lab.chart.units import duration_text, percent_text
 
     names = table.columns[: table.columns.index("ended")]
@@ -279,11 +283,17 @@ def _breakdown(table: pl.DataFrame, *, title: str) -> None:
         "ended",
         success=_texts(table, "success_rate", lambda rate: percent_text(None if rate is None else rate / 100)),
         mean=_texts(table, "mean_ms", duration_text),
+        between=pl.Series(
+            [
+                "–" if low is None else f"{duration_text(low)} to {duration_text(high)}"
+                for low, high in table.select("mean_ms_low", "mean_ms_high").iter_rows()
+            ],
+            dtype=pl.String,
+        ),
         median=_texts(table, "p50_ms", duration_text),
         p95=_texts(table, "p95_ms", duration_text),
-        p99=_texts(table, "p99_ms", duration_text),
-    )
-    show(shown, title=f"{title} (--json has the intervals)")
+    ).rename({"between": "95 % interval of the mean"})
+    show(shown, title=f"{title} (--json has all intervals)")
 
 
 def _categories(table: pl.DataFrame) -> pl.DataFrame:
@@ -295,7 +305,6 @@ def _categories(table: pl.DataFrame) -> pl.DataFrame:
         share=_texts(table, "share", percent_text),
         time_lost=_texts(table, "lost_ms", duration_text),
         workflows="workflows",
-        first_seen=_moments(table, "first_seen"),
         last_seen=_moments(table, "last_seen"),
         healing_tried=_texts(table, "tried_share", percent_text),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_STORE", "AsOf", "Json", "PeriodOption", "Store", "Zone", "progress", "show"]
 
 DEFAULT_STORE = "data/store"
+_SHORT = 20
 
 Store = Annotated[
     str,
@@ -71,10 +73,17 @@ def show(rows: pl.DataFrame, *, title: str, most: int = 40) -> None:
     from rich.text import Text
 
     table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for name, kind in rows.schema.items():
-        table.add_column(name.replace("_", " "), justify="right" if kind.is_numeric() else "left", overflow="fold")
-    for row in rows.head(most).iter_rows():
-        table.add_row(*(Text(_cell(value)) for value in row))
+    cells = [[_cell(value) for value in row] for row in rows.head(most).iter_rows()]
+    for number, (name, kind) in enumerate(rows.schema.items()):
+        widest = max((len(row[number]) for row in cells), default=0)
+        table.add_column(
+            name.replace("_", " "),
+            justify="right" if kind.is_numeric() else "left",
+            overflow="fold",
+            no_wrap=widest <= _SHORT,  # a word or a time is not broken; long texts give way
+        )
+    for row in cells:
+        table.add_row(*map(Text, row))
     Console().print(table)
     if rows.height > most:
         print(f"… and {rows.height - most:,} more (--json has all)")
@@ -88,5 +97,11 @@ def _cell(value: object) -> str:
             return "yes" if value else "no"
         case int():
             return f"{value:,}"
+        case float():
+            return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}" if not value.second else f"{value:%Y-%m-%d %H:%M:%S}"
+        case list():
+            return ", ".join(map(_cell, value))
         case _:
             return str(value)

@@ -219,7 +219,7 @@ def first_attempts(executions: Iterable[Row], steps: Iterable[Row]) -> set[str]:
 
 
 def cases(executions: Iterable[Row]) -> list[Row]:
-    """The attempts that `rerun_of` connects, one row per case: ids in order of time, how the last one ended."""
+    """The attempts that `rerun_of` connects, one row per case: ids in order of time, and how it ended."""
     runs = {run["execution_id"]: run for run in executions}
     near: dict[str, set[str]] = defaultdict(set)
     for run in runs.values():
@@ -238,13 +238,14 @@ def cases(executions: Iterable[Row]) -> list[Row]:
         done |= group
         ordered = sorted((runs[one] for one in group if one in runs), key=lambda run: (_when(run), run["execution_id"]))
         cyclic = any(_comes_back(run["execution_id"], runs) for run in ordered)
+        states = {run["status"] for run in ordered}
         dangling = not cyclic and all(run["rerun_of"] is not None for run in ordered)
         found.append(
             {
                 "ids": [run["execution_id"] for run in ordered],
                 "workflow_id": ordered[0]["workflow_id"],
                 "began_at": _when(ordered[0]),
-                "status": ordered[-1]["status"],
+                "status": next((word for word in ("completed", "running") if word in states), ordered[-1]["status"]),
                 "cyclic": cyclic,
                 "dangling": dangling,
             }

@@ -395,7 +395,7 @@ def _nothing(table: pl.DataFrame) -> dict[str, Any]:
 
 def _case_warnings(facts: dict[str, Any]) -> tuple[str, ...]:
     said = {
-        "cyclic": "{} cases consist of runs that repeat each other in a circle: counted as ended with the latest one",
+        "cyclic": "{} cases consist of runs that repeat each other in a circle: the latest is taken for the last",
         "dangling": "{} cases begin with a re-run of an execution that is not on record: earlier attempts are unknown",
         "cases_before": "{} cases began before the period and were tried again in it: left out of the rate of cases",
     }

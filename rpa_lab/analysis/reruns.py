@@ -1,8 +1,9 @@
 """What became of a case: its attempts folded into one, along `rerun_of`, wherever they lie.
 
 A run that failed at 9:00 and was repeated at 9:10 and 9:30, when it completed, is one case of three attempts that
-succeeded. A case begins with its earliest attempt and ends as its latest one did; it belongs to the period in which it
-began, so that each is counted once whatever the periods. Records are not always right: a chain may go in a circle
+succeeded. A case begins with its earliest attempt. It is completed as soon as one of its attempts is, runs where one of
+them runs, and else ends as the latest one did. It belongs to the period in which it began, so that each is counted once
+whatever the periods. Records are not always right: a chain may go in a circle
 (*cyclic*), or begin with a re-run of an execution that nobody recorded (*dangling*). Both are cases like others, and
 are counted.
 """
@@ -64,9 +65,11 @@ def fold_cases(attempts: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     Returns
     -------
     LazyFrame
-        One row per case: the columns of `by` (the first attempt's), began_at, attempts, status (the last attempt's),
-        cyclic, dangling (no circle, and yet even the first attempt repeats another).
+        One row per case: the columns of `by` (the first attempt's), began_at, attempts, status (completed where one
+        of them is, else running where one is, else the latest one's), cyclic, dangling (no circle, and yet even the
+        first attempt repeats another).
     """
+    completed, running = (pl.col("status") == status for status in ("completed", "running"))
     return (
         attempts.with_columns(_at=pl.coalesce("started_at", "completed_at"))
         .sort("_at", "execution_id", nulls_last=False)
@@ -75,7 +78,11 @@ def fold_cases(attempts: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
             *(pl.col(name).first() for name in by),
             began_at=pl.col("_at").first(),
             attempts=pl.len().cast(pl.Int64),
-            status=pl.col("status").last(),
+            status=pl.when(completed.any())
+            .then(pl.lit("completed"))
+            .when(running.any())
+            .then(pl.lit("running"))
+            .otherwise(pl.col("status").last()),
             cyclic=pl.col("cyclic").any(),
             dangling=pl.col("rerun_of").is_not_null().all() & ~pl.col("cyclic").any(),
         )
@@ -112,9 +119,9 @@ def case_rates(cases: pl.LazyFrame, *, by: Sequence[str], span: Span, level: flo
     Returns
     -------
     LazyFrame
-        One row per group: the columns of `by`, cases (whose last attempt has ended), cases_completed, cases_running
-        (whose last attempt runs), case_rate (percent 0-100 of those that ended), case_low, case_high, attempts (a case,
-        on average), cases_before, dangling, cyclic.
+        One row per group: the columns of `by`, cases (that have ended), cases_completed, cases_running
+        (not completed, and one attempt runs), case_rate (percent 0-100 of those that ended), case_low, case_high,
+        attempts (a case, on average), cases_before, dangling, cyclic.
     """
     ours = (pl.col("began_at") >= span.start) & (pl.col("began_at") < span.end)
     ended = ours & pl.col("status").is_in(FINISHED)
