@@ -229,6 +229,7 @@ class ReliabilityAnalyzer:
             running=running,
             categories=by_category(failed).collect(),
             nodes=by_node(failed).collect(),
+            messages=message_templates(failed).collect(),
             warnings=self.store.warnings(span, tables=_TABLES),
         )
 
