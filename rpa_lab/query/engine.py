@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.errors import InputError, quote
 from rpa_lab.filters import Filters
 from rpa_lab.period import Span
 from rpa_lab.query.answer import RUNNING, columns_read, grouped, listed
@@ -192,7 +192,9 @@ class QueryEngine:
             for table in dict.fromkeys(metric.table.name for metric in measured.values())
         }
         seen = {name for answer in answers.values() for name in answer.table["workflow_id"]}
-        self._check_known([name for name in workflows if name not in seen])
+        for name in workflows:
+            if name not in seen:
+                self.ts_store.check_workflow(name)
         values = pl.concat(
             long(answers[each.table.name].table, each, name=name, workflow_ids=workflows)
             for name, each in measured.items()
@@ -262,15 +264,6 @@ class QueryEngine:
         if RUNNING not in table.columns:
             return table, 0
         return table.drop(RUNNING), int(table[RUNNING].sum())
-
-    def _check_known(self, missing: Sequence[str]) -> None:
-        if not missing:
-            return
-        known = self.ts_store.collect(lambda: self.ts_store.scan("executions", columns=["workflow_id"]).unique())
-        names = known["workflow_id"].drop_nulls().to_list()
-        for name in missing:
-            if name not in names:
-                raise unknown_name("the store has no workflow", name, names)
 
 
 def _workflows(said: Sequence[str]) -> list[str]:

@@ -508,6 +508,22 @@ class TimeSeriesStore:
 
         return self.collect(grouped)
 
+    def workflow_ids(self) -> list[str]:
+        """The names of the workflows of which it holds executions, in order."""
+        names = self.collect(lambda: self.scan("executions", columns=["workflow_id"]).unique())["workflow_id"]
+        return sorted(names.drop_nulls())
+
+    def check_workflow(self, workflow_id: str | None) -> None:
+        """Refuse the name of a workflow that it doesn't hold; None means all, and is never refused.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such workflow; lists those that it has.
+        """
+        if workflow_id is not None and workflow_id not in (known := self.workflow_ids()):
+            raise unknown_name("the store has no workflow", workflow_id, known)
+
     def held_by_others(self, executions: pl.DataFrame, *, writer: str) -> set[str]:
         """Those of some executions that the store holds already, from another writer.
 
