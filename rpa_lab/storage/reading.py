@@ -22,8 +22,9 @@ from rpa_lab.schema import TABLES, Table, table_named
 from rpa_lab.storage.compaction import MANY, compact_day
 from rpa_lab.storage.derive import with_state, with_step_id
 from rpa_lab.storage.fold import fold
+from rpa_lab.storage.footers import quarantine
 from rpa_lab.storage.settings import Settings, read_settings
-from rpa_lab.storage.snapshot import LOOKS, Day, Kind, LiveFile, days_of, look, quarantine
+from rpa_lab.storage.snapshot import LOOKS, Day, Kind, LiveFile, days_of, look
 
 __all__ = ["Reading", "open_files"]
 

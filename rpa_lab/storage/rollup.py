@@ -27,7 +27,8 @@ from rpa_lab.journal.fragment import Unreadable, make_folder, read_sealed, write
 from rpa_lab.journal.layout import rollup_file, rollup_folder
 from rpa_lab.period import Span
 from rpa_lab.schema import TABLES
-from rpa_lab.storage.snapshot import LOOKS, Day, LiveFile, days_of, look, quarantine
+from rpa_lab.storage.footers import quarantine
+from rpa_lab.storage.snapshot import LOOKS, Day, LiveFile, days_of, look
 from rpa_lab.storage.summary import merge, summarise
 
 __all__ = ["ROLLED", "RolledUp", "keep_rollup", "rolled_up", "sweep_rollups"]
