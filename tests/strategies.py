@@ -59,6 +59,7 @@ __all__ = [
     "sessions",
     "step_metrics",
     "steps",
+    "store_histories",
     "told_runs",
     "words",
 ]
@@ -582,3 +583,40 @@ def _schema(table: str, *, hidden: bool) -> pl.Schema:
     names = [column.name for column in described.columns] if hidden else list(described.names)
     whole = pl.Schema(described.arrow)
     return pl.Schema({name: whole[name] for name in names})
+
+
+@st.composite
+def store_histories(draw: st.DrawFn, table: str) -> list[tuple[str, Any]]:
+    """What happened to a store: frames of executions or steps that were written, days compacted, archived, deleted.
+
+    Executions are few and told of more than once, over several days; some of their rows lack the start, the workflow or
+    the end. Steps have ties, unknown durations, and a name that sorts first and last.
+    """
+    write = st.lists(_run_row() if table == "executions" else _step_row(), min_size=1, max_size=8)
+    days = st.integers(0, _DAYS - 1).map(lambda day: (_FIRST + timedelta(days=day)).date())
+    change = st.tuples(st.sampled_from(["full", "full", "full", "compact", "archive", "delete"]), days)
+    written = write.map(lambda rows: ("write", frame(table, _counted(rows))))
+    everything = st.just(("full", None))
+    return draw(st.lists(written | written | change | everything, min_size=1, max_size=10))
+
+
+@st.composite
+def _run_row(draw: st.DrawFn) -> dict[str, Any]:
+    row = _row(draw(execution_metrics(execution_id=draw(st.sampled_from([f"e{n}" for n in range(12)])))))
+    row["workflow_id"] = draw(st.sampled_from([*WORKFLOWS, *WORKFLOWS, None]))
+    row["duration_ms"] = None if draw(_rarely()) else row["duration_ms"]
+    if row["status"] != "running" and draw(_rarely()):
+        row["started_at"] = None
+    return row
+
+
+@st.composite
+def _step_row(draw: st.DrawFn) -> dict[str, Any]:
+    row = _row(draw(step_metrics()))
+    row["workflow_id"] = draw(st.sampled_from([*WORKFLOWS, "", "~"]))
+    row["duration_ms"] = None if draw(_rarely()) else row["duration_ms"]
+    return row
+
+
+def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row | {"step_index": at} if "step_index" in row else row for at, row in enumerate(rows)]

@@ -20,9 +20,10 @@ from rpa_lab.journal.root import check_format
 from rpa_lab.period import Span
 from rpa_lab.schema import TABLES, Table, table_named
 from rpa_lab.storage.compaction import MANY, compact_day
-from rpa_lab.storage.derive import with_state, with_step_id
+from rpa_lab.storage.derive import all_ended, with_state, with_step_id
 from rpa_lab.storage.fold import fold
 from rpa_lab.storage.footers import quarantine
+from rpa_lab.storage.repeated import Repeated, repeated_in
 from rpa_lab.storage.settings import Settings, read_settings
 from rpa_lab.storage.snapshot import LOOKS, Day, Kind, LiveFile, days_of, look
 
@@ -90,10 +91,7 @@ class Reading:
 
     def stored(self, table: str, span: Span, *, kind: Kind | None = None) -> pl.LazyFrame:
         """All rows of the days that a span touches, as they were written: unfolded, with hidden columns."""
-        files = [file for day in self.looks(table, span) for file in day.files if kind in (None, file.kind)]
-        if table != "executions":  # a file that lies outside the span holds nothing of it
-            files = [file for file in files if not _outside(file, span)]
-        return self._open(TABLES[table], files)
+        return self._open(TABLES[table], self._files(table, span, kind=kind))
 
     def rows(self, table: str, span: Span, *, as_of: datetime, kind: Kind | None = None) -> pl.LazyFrame:
         """The rows of a span, as users see them and with hidden columns.
@@ -121,13 +119,26 @@ class Reading:
         """
         schema = table_named(table)
         if table == "executions":
-            (_, reaching), (_, alive) = _behind(table, span, as_of)
-            health = self.stored("collector_health", alive)
-            folded = fold(self.stored(table, reaching, kind=kind))
-            within = folded.filter(_within(pl.coalesce(*schema.day_of), span))
-            return with_state(within, health.select("writer", "timestamp"), as_of=as_of)
+            files = self._files(table, _reaching(span), kind=kind)
+            return self.runs(files, span, as_of=as_of)
         rows = self.stored(table, span, kind=kind).filter(_within(pl.col(schema.time), span))
         return with_step_id(rows) if table == "steps" else rows
+
+    def runs(self, files: Sequence[LiveFile], span: Span, *, as_of: datetime) -> pl.LazyFrame:
+        """The executions of a span, of all the files that may hold rows of them."""
+        known = self._repeated(files)
+        if known is None:
+            folded = fold(self._open(TABLES["executions"], files))
+        else:
+            alone = self._open(TABLES["executions"], [file for file in files if file.path not in known.within])
+            several = self._open(TABLES["executions"], [file for file in files if file.path in known.within])
+            folded = pl.concat([alone, fold(several, repeated=known.ids)]) if known.within else alone
+        within = folded.filter(_within(pl.coalesce(*TABLES["executions"].day_of), span))
+        if known and not known.running:
+            return all_ended(within)
+        _, (_, alive) = _behind("executions", span, as_of)
+        health = self.stored("collector_health", alive)
+        return with_state(within, health.select("writer", "timestamp"), as_of=as_of)
 
     def newest_start(self) -> datetime | None:
         """The newest started_at of any execution; None where there is none."""
@@ -167,6 +178,15 @@ class Reading:
                 if not self._quarantine_damaged():
                     raise
         raise StoreError(f"the files of {self.root} went away under each of {LOOKS} attempts to read them")
+
+    def _files(self, table: str, span: Span, *, kind: Kind | None = None) -> list[LiveFile]:
+        files = [file for day in self.looks(table, span) for file in day.files if kind in (None, file.kind)]
+        if table != "executions":  # a file that lies outside the span holds nothing of it
+            files = [file for file in files if not _outside(file, span)]
+        return files
+
+    def _repeated(self, files: Sequence[LiveFile]) -> Repeated | None:
+        return repeated_in(files, read=partial(self._open, TABLES["executions"]))
 
     def _open(self, table: Table, files: Sequence[LiveFile]) -> pl.LazyFrame:
         return open_files(table, [self.source(file) for file in files])
