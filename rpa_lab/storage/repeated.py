@@ -32,16 +32,21 @@ _Hashes = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeated:
-    """Of some files: the ids that may stand in several rows, the files that hold them, and whether any run goes on."""
+    """Of some files: the ids that may stand in several rows, and the files that hold them.
+
+    `unsettled` are the files with rows that run, or lack their start; `running` says whether any row runs.
+    """
 
     ids: pl.Series
     within: frozenset[Path]
+    unsettled: frozenset[Path]
     running: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Ids:
     hashes: _Hashes
+    unsettled: bool
     running: bool
 
 
@@ -85,15 +90,17 @@ def _hashed(
     known = {key: _known[key] for key in keys if key in _known}
     new = [(key, file) for key, file in zip(keys, files, strict=True) if key not in known]
     if new:
-        hashed = pl.col("execution_id").hash(), pl.col("status") == "running"
-        rows = read([file for _, file in new]).select(hashed).collect()
-        hashes, running = rows["execution_id"].to_numpy(), rows["status"].to_numpy()
+        running = pl.col("status") == "running"
+        unsettled = running | pl.col("started_at").is_null()
+        wanted = read([file for _, file in new]).select(pl.col("execution_id").hash(), running, unsettled=unsettled)
+        rows = wanted.collect()
         ends = np.cumsum([file.footer.rows for _, file in new])
         if ends[-1] != rows.height:
             raise ValueError(f"{rows.height} rows were read, {ends[-1]} are said to be there")
-        parts = zip(np.split(hashes, ends[:-1]), np.split(running, ends[:-1]), strict=True)
-        for (key, _), (own, goes_on) in zip(new, parts, strict=True):
-            known[key] = _Ids(own.copy(), bool(goes_on.any()))
+        for (key, file), end in zip(new, ends, strict=True):
+            own = rows[int(end) - file.footer.rows : int(end)]
+            hashes = own["execution_id"].to_numpy().copy()
+            known[key] = _Ids(hashes, bool(own["unsettled"].any()), bool(own["status"].any()))
         if sum(len(one.hashes) for one in _known.values()) + rows.height > _MOST_ROWS:
             _known.clear()
         _known.update(known)
@@ -104,12 +111,15 @@ def _search(
     files: Sequence[LiveFile], ids: Sequence[_Ids], read: Callable[[Sequence[LiveFile]], pl.LazyFrame]
 ) -> Repeated:
     running = any(one.running for one in ids)
+    unsettled = frozenset(file.path for file, one in zip(files, ids, strict=True) if one.unsettled)
     ordered = np.sort(np.concatenate([one.hashes for one in ids])) if ids else np.empty(0, np.uint64)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(twice):
-        return Repeated(ids=pl.Series([], dtype=pl.String), within=frozenset(), running=running)
+        none = pl.Series([], dtype=pl.String)
+        return Repeated(ids=none, within=frozenset(), unsettled=unsettled, running=running)
     marked = [np.isin(one.hashes, twice) for one in ids]
     within = [(file, mark) for file, mark in zip(files, marked, strict=True) if mark.any()]
     held = read([file for file, _ in within]).select("execution_id").collect().to_series()
     some = held.filter(pl.Series(np.concatenate([mark for _, mark in within]))).unique()
-    return Repeated(ids=some, within=frozenset(file.path for file, _ in within), running=running)
+    several = frozenset(file.path for file, _ in within)
+    return Repeated(ids=some, within=several, unsettled=unsettled, running=running)
