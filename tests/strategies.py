@@ -597,7 +597,7 @@ def store_histories(draw: st.DrawFn, table: str) -> list[tuple[str, Any]]:
     change = st.tuples(st.sampled_from(["full", "full", "full", "compact", "archive", "delete"]), days)
     written = write.map(lambda rows: ("write", frame(table, _counted(rows))))
     everything = st.just(("full", None))
-    return draw(st.lists(written | written | change | everything, min_size=1, max_size=10))
+    return draw(st.lists(written | written | change | everything, min_size=1, max_size=6))
 
 
 @st.composite

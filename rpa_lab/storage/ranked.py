@@ -86,7 +86,7 @@ def durations_in(
         parts = _by_place(root, table, batch, numbered) if by_place else _by_name(table, batch, numbered, where)
         return [_chosen(group, durations, is_wanted) for group, durations in parts]
 
-    found = list[_Found]()
+    found: list[_Found] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
     with ThreadPoolExecutor(_AT_ONCE) as pool:  # NumPy and Polars leave the interpreter free while they count
         for at, some in enumerate(pool.map(read, batches), 1):
             found += some
