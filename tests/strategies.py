@@ -592,20 +592,26 @@ def store_histories(draw: st.DrawFn, table: str) -> list[tuple[str, Any]]:
     Executions are few and told of more than once, over several days; some of their rows lack the start, the workflow or
     the end. Steps have ties, unknown durations, and a name that sorts first and last.
     """
-    write = st.lists(_run_row() if table == "executions" else _step_row(), min_size=1, max_size=8)
+    write = st.lists(_run_row() if table == "executions" else _step_row(), min_size=2, max_size=12)
     days = st.integers(0, _DAYS - 1).map(lambda day: (_FIRST + timedelta(days=day)).date())
-    change = st.tuples(st.sampled_from(["full", "full", "full", "compact", "archive", "delete"]), days)
+    change = st.tuples(st.sampled_from(["full", "compact", "archive", "archive", "delete"]), days)
     written = write.map(lambda rows: ("write", frame(table, _counted(rows))))
-    everything = st.just(("full", None))
-    return draw(st.lists(written | written | change | everything, min_size=1, max_size=6))
+    compacted = st.just(("full", None))
+    rounds = st.lists(st.tuples(written, compacted | compacted | change), min_size=1, max_size=2)
+    late = st.lists(written | change, max_size=1)
+    return [event for events in draw(rounds) for event in events] + draw(late)
 
 
 @st.composite
 def _run_row(draw: st.DrawFn) -> dict[str, Any]:
-    row = _row(draw(execution_metrics(execution_id=draw(st.sampled_from([f"e{n}" for n in range(12)])))))
+    row = _row(draw(execution_metrics(execution_id=draw(st.sampled_from([f"e{n}" for n in range(14)])))))
+    odd = st.integers(0, 15).map(lambda drawn: drawn == 15)
+    if row["status"] == "running" and not draw(odd):
+        end = row["started_at"] + timedelta(milliseconds=250)
+        row |= {"status": draw(st.sampled_from(RESULTS)), "completed_at": end, "duration_ms": 250.0}
     row["workflow_id"] = draw(st.sampled_from([*WORKFLOWS, *WORKFLOWS, None]))
     row["duration_ms"] = None if draw(_rarely()) else row["duration_ms"]
-    if row["status"] != "running" and draw(_rarely()):
+    if row["status"] != "running" and draw(odd):
         row["started_at"] = None
     return row
 

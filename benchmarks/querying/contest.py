@@ -18,7 +18,7 @@ from benchmarks.querying.engines import Asked, Rows, answer
 __all__ = ["Heat", "contest", "new_process_s"]
 
 _ROUNDS, _LEAST = 9, 3
-_PATIENCE_S = 20.0
+_PATIENCE_S, _SLOW_S = 20.0, 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,10 @@ class Heat:
 
 
 def contest(asked: Asked, engines: list[str], *, rounds: int = _ROUNDS) -> dict[str, Heat]:
-    """Let engines answer a question in turn: once, and then up to `rounds` times, at least thrice, for 20 s."""
+    """Let engines answer a question in turn: once, and then up to `rounds` times, at least thrice, for 20 s.
+
+    One whose first answer took more than 15 s is asked only once more.
+    """
     context = multiprocessing.get_context("spawn")  # a fork would share this process's peak
     ends: dict[str, Connection] = {}
     workers = []
@@ -54,6 +57,8 @@ def contest(asked: Asked, engines: list[str], *, rounds: int = _ROUNDS) -> dict[
         if turn > _LEAST and time.monotonic() - began > _PATIENCE_S:
             break
         for engine in engines[turn % len(engines) :] + engines[: turn % len(engines)]:
+            if turn > 1 and taken[engine][0][0] > _SLOW_S:
+                continue
             ends[engine].send("ask")
             taken[engine].append(ends[engine].recv())
     for end, worker in zip(ends.values(), workers, strict=True):
@@ -75,8 +80,15 @@ def _serve(end: Connection, engine: str, asked: Asked) -> None:
         began = time.perf_counter()
         rows = answer(engine, asked)
         seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        end.send((seconds, peak, rows))
+        end.send((seconds, _peak_bytes(), rows))
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process ever had; on Linux `ru_maxrss` may be that of whoever started it."""
+    about = Path("/proc/self/status")
+    if about.exists():
+        return int(about.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def new_process_s(asked: Asked, engine: str, *, rounds: int = 3) -> float:

@@ -138,6 +138,32 @@ def _week(root: Path) -> TimeSeriesStore:
     return TimeSeriesStore(root, compact=False)
 
 
+def test_runs_without_a_workflows_name_are_a_group_of_their_own(root: Path) -> None:
+    at = _FIRST + timedelta(hours=9)
+    names = [None, None, None, "a", "a", "b"]
+    frame = pl.DataFrame(
+        {
+            "execution_id": [f"e{n}" for n in range(6)],
+            "workflow_id": names,
+            "started_at": [at] * 6,
+            "completed_at": [at] * 6,
+            "duration_ms": [1.0, 2.0, 6.0, 10.0, 30.0, None],
+            "status": ["completed"] * 6,
+        }
+    )
+    store = TimeSeriesStore(root, compact=False, as_of=_FIRST + timedelta(days=9))
+    store.write_frame("executions", frame)
+    compact_day(root, "executions", at.date(), grace_s=0)
+    assert len(store.rolled_up("executions", "all").files) == 1
+    for by in (["workflow_id"], ["workflow_id", "status"]):
+        got = duration_table(store, "executions", "all", by=by, quantiles=[0.5]).table
+        assert got.select("workflow_id", "rows", "n", "mean_ms", "p50_ms").rows() == [
+            ("a", 2, 2, 20.0, 20.0),
+            ("b", 1, 0, None, None),
+            (None, 3, 3, 3.0, 2.0),
+        ]
+
+
 def _median(store: TimeSeriesStore) -> list[float]:
     return duration_table(store, "steps", "all", by=["workflow_id"], quantiles=[0.5]).table["p50_ms"].to_list()
 
@@ -146,7 +172,7 @@ def _median(store: TimeSeriesStore) -> list[float]:
 def between(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
     """What is put in here is done once, after the first pass and before the second."""
     todo: list[Callable[[], object]] = []
-    real = durations.durations_in
+    real = ranked.durations_in
 
     def durations_in(*args: Any, **more: Any) -> pl.DataFrame:
         while todo:
@@ -182,7 +208,7 @@ def test_a_day_that_is_deleted_between_the_passes_is_left_out(root: Path, betwee
 def test_files_that_contradict_their_summaries_are_read_in_full(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = _week(root)
     expected = _median(store)
-    real = durations.durations_in
+    real = ranked.durations_in
     monkeypatch.setattr(durations, "durations_in", lambda *args, **more: real(*args, **more)[1:])
     assert _median(store) == expected
 
