@@ -7,7 +7,6 @@ workflows have to be told apart, the column of durations is all that is read, an
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,7 +28,7 @@ __all__ = ["durations_in"]
 _ROWS_AT_ONCE: Final = 1_000_000
 _SLICE: Final = 16_384
 """Rows whose arrays stay in a core's cache."""
-_AT_ONCE: Final = min(4, os.cpu_count() or 1)
+_AT_ONCE: Final = 4
 
 _Durations = npt.NDArray[np.float64]
 _Groups = npt.NDArray[np.int64]
@@ -138,7 +137,7 @@ def _by_place(
     )
     at = 0
     for day, file in files:
-        for name, rows in rows_by_workflow(root, table, day, file).iter_rows():
+        for name, rows in rows_by_workflow(root, table, day, file):
             yield 0 if number_of is None else number_of.get(name, numbered.height), durations[at : at + rows]
             at += rows
 

@@ -8,10 +8,13 @@ ended, and none of whose ids stands in another file that the period's fold would
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -26,6 +29,7 @@ from rpa_lab.storage.summary import merge
 __all__ = ["RolledUp", "summarised_days", "summed_up"]
 
 Dated = tuple[date, LiveFile]
+_AT_ONCE: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +127,15 @@ def summed_up(
     broken = {_month(day) for day in held if day not in days or day == max(held)}  # the newest month goes on
     months = [(month, list(files)) for month, files in groupby(rolled, key=lambda dated: _month(dated[0]))]
     parts = list[pl.DataFrame]()
-    for at, (month, files) in enumerate(months, 1):
-        if month not in broken and len(files) > 1:
-            parts.append(summary_of_month(root, table, files, level=level, write=write))
-        else:
-            parts += [summary_of_file(root, table, day, file, level=level, write=write) for day, file in files]
-        if on_part:
-            on_part(at, len(months))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for at, (month, files) in enumerate(months, 1):
+            if month not in broken and len(files) > 1:
+                parts.append(summary_of_month(root, table, files, level=level, write=write))
+            else:
+                read = partial(summary_of_file, root, table, level=level, write=write)
+                parts += pool.map(lambda dated, read=read: read(*dated), files)
+            if on_part:
+                on_part(at, len(months))
     return merge(pl.concat(parts).lazy(), by=by).sort(by).collect() if parts else nothing(table, level)
 
 

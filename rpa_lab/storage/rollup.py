@@ -15,6 +15,8 @@ from contextlib import suppress
 from datetime import date
 from functools import cache
 from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +28,7 @@ from rpa_lab.errors import unknown_name
 from rpa_lab.journal.fragment import Unreadable, make_folder, read_sealed, write_new
 from rpa_lab.journal.layout import rollup_file, rollup_folder, rollup_month
 from rpa_lab.schema import TABLES
-from rpa_lab.storage.footers import quarantine
+from rpa_lab.storage.footers import Identity, identity_of, quarantine
 from rpa_lab.storage.snapshot import LiveFile, look
 from rpa_lab.storage.summary import merge, summarise
 
@@ -50,9 +52,30 @@ ROLLED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 COMPACTED: Final = ("generation", "archive")
 """The kinds of files that are summarised one by one."""
 
+_COUNTED: Final = ("workflow_id", "rows")
 _VERSION: Final = b"2"
 _VERSION_KEY: Final = b"rpa_lab.rollup"
 _ABANDONED_TEMP_S: Final = 86_400
+_REMEMBERED_BYTES: Final = 64 * 2**20
+_Key = tuple[Identity, int, tuple[str, ...]]
+
+
+class _Frames:
+    """What was read of rollups and found sound: known as long as the file is the same, and there is room."""
+
+    def __init__(self) -> None:
+        self.known: dict[_Key, pl.DataFrame] = {}
+        self._bytes = 0
+
+    def keep(self, key: _Key, frame: pl.DataFrame) -> None:
+        """Remember a frame; where there is no room, forget the others."""
+        self._bytes += int(frame.estimated_size())
+        if self._bytes > _REMEMBERED_BYTES:
+            self.known, self._bytes = {}, int(frame.estimated_size())
+        self.known[key] = frame
+
+
+_frames = _Frames()
 
 
 def level_of(table: str, columns: Sequence[str]) -> int | None:
@@ -101,12 +124,13 @@ def summary_of_file(root: Path, table: str, day: date, file: LiveFile, *, level:
     return _kept(path, table, level=level, write=write, make=lambda: _summaries(table, _rows(root, table, file)))
 
 
-def rows_by_workflow(root: Path, table: str, day: date, file: LiveFile) -> pl.DataFrame:
+def rows_by_workflow(root: Path, table: str, day: date, file: LiveFile) -> list[tuple[str | None, int]]:
     """How many rows a compacted file has of each workflow, in the order in which they stand there."""
-    kept = _read(rollup_file(root, table, day, file.footer.seal), table, 0, columns=("workflow_id", "rows"))
+    kept = _read(rollup_file(root, table, day, file.footer.seal), table, 0, columns=_COUNTED)
     if kept is None:
         kept = summary_of_file(root, table, day, file, level=0, write=False)
-    return kept.lazy().group_by("workflow_id").agg(pl.col("rows").sum()).sort("workflow_id").collect()
+    ordered = zip(kept["workflow_id"].to_list(), kept["rows"].to_list(), strict=True)  # as summaries are, and files
+    return [(name, sum(rows for _, rows in some)) for name, some in groupby(ordered, key=itemgetter(0))]
 
 
 def summary_of_month(
@@ -236,15 +260,21 @@ def _write(path: Path, summaries: Sequence[pl.DataFrame]) -> None:
 
 def _read(path: Path, table: str, level: int, *, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
     """A rollup's rows on a level; None where there is none, or none that can be trusted: it is made anew then."""
-    expected = nothing(table, level).select(columns or pl.all())
+    expected = {name: kind for name, kind in nothing(table, level).schema.items() if not columns or name in columns}
     try:
+        key = (identity_of(path), level, tuple(expected))
+        if (remembered := _frames.known.get(key)) is not None:
+            return remembered
         file = pq.ParquetFile(path, page_checksum_verification=True)
         if (file.schema_arrow.metadata or {}).get(_VERSION_KEY) != _VERSION:
             return None
-        frame = pl.from_arrow(file.read_row_group(level, columns=expected.columns, use_threads=False))
+        frame = pl.from_arrow(file.read_row_group(level, columns=list(expected), use_threads=False))
     except (pa.ArrowException, OSError, ValueError, pl.exceptions.PanicException):  # the last: text that is no UTF-8
         return None
-    return frame if isinstance(frame, pl.DataFrame) and frame.schema == expected.schema else None
+    if not isinstance(frame, pl.DataFrame) or dict(frame.schema) != expected:
+        return None
+    _frames.keep(key, frame)
+    return frame
 
 
 @cache

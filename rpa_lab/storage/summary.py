@@ -79,10 +79,13 @@ def buckets_of(durations_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     >>> buckets_of(np.array([0.0, 0.127, 1000.0, 1007.615])).tolist()
     [0, 127, 954, 954]
     """
-    micros = np.rint(durations_ms * 1000)
+    micros = durations_ms * 1000
+    np.rint(micros, out=micros)
     found = micros.view(np.int64) >> (_MANTISSA - _BITS)
     found -= (_BIAS + _BITS - 1) * _PARTS
-    return np.where(micros < _PARTS, micros, found).astype(np.int64)
+    if len(micros) and micros.min() < _PARTS:
+        np.copyto(found, micros, where=micros < _PARTS, casting="unsafe")
+    return found
 
 
 def bounds_of(column: str = "bucket") -> tuple[pl.Expr, pl.Expr]:
