@@ -27,14 +27,14 @@ from rpa_lab.storage.rollup import ROLLED, level_of
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 from rpa_lab.storage.summary import ACCURACY, bucket, locate, merge, quantile_from, summarise
 
-__all__ = ["DurationTable", "duration_table", "serves"]
+__all__ = ["FEW_ROWS", "DurationTable", "duration_table", "serves"]
 
 _ALL: Final = "_all"
 """The group where nothing is told apart."""
 _MOMENTS: Final = ("rows", "n", "sum_ms", "mean_ms", "std_ms", "min_ms", "max_ms")
 _ATTEMPTS: Final = 3
 _PATIENCE_S: Final = 2.0
-_FEW_ROWS: Final = 2_000_000
+FEW_ROWS: Final = 2_000_000
 """Rows that are read at once faster than in two passes."""
 
 
@@ -211,7 +211,7 @@ class _Question:
 
     def exact(self, rolled: RolledUp) -> pl.DataFrame | None:
         """From summaries, and the durations in the buckets that hold the ranks."""
-        if sum(file.footer.rows for _, file in rolled.files) <= _FEW_ROWS:
+        if sum(file.footer.rows for _, file in rolled.files) <= FEW_ROWS:
             return self.scanned()
         rest = self._keyed(self._chosen(rolled.rest)).select(*self.keys, "duration_ms").collect()
         total = self._summed(rolled, summarise(rest.lazy(), by=self.keys).collect())

@@ -17,6 +17,7 @@ from rpa_lab.query.answer import RUNNING, columns_read, grouped, listed
 from rpa_lab.query.cache import Answers, CacheView, Key
 from rpa_lab.query.comparison import Comparison, against_first, long
 from rpa_lab.query.doubts import HEALTH_REACH, about_drops, about_period, about_running
+from rpa_lab.query.from_summaries import from_summaries
 from rpa_lab.query.metric import metric_of, table_of
 from rpa_lab.query.query import PeriodSaid, Query
 from rpa_lab.query.result import QueryResult
@@ -254,6 +255,9 @@ class QueryEngine:
 
     def _table(self, query: Query, span: Span) -> tuple[pl.DataFrame, int]:
         """The answer's table, all groups of it, and how many of the executions in it still run."""
+        summed = from_summaries(self.ts_store, query, span)
+        if summed is not None:
+            return summed
         columns = columns_read(query)
 
         def plan() -> pl.LazyFrame:

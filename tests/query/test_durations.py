@@ -41,7 +41,7 @@ _FILTERS = {
 @pytest.fixture(autouse=True)
 def two_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """However few rows there are; and a few of them at once."""
-    monkeypatch.setattr(durations, "_FEW_ROWS", 0)
+    monkeypatch.setattr(durations, "FEW_ROWS", 0)
     monkeypatch.setattr(ranked, "_ROWS_AT_ONCE", 5)
     monkeypatch.setattr(ranked, "_SLICE", 3)
 
@@ -216,7 +216,7 @@ def test_files_that_contradict_their_summaries_are_read_in_full(root: Path, monk
 def test_little_is_read_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = _week(root)
     expected = _median(store)
-    monkeypatch.setattr(durations, "_FEW_ROWS", 300)
+    monkeypatch.setattr(durations, "FEW_ROWS", 300)
     monkeypatch.setattr(durations, "durations_in", lambda *args, **more: pytest.fail("a second pass"))
     assert _median(store) == expected
 
