@@ -217,12 +217,14 @@ def locate(summaries: pl.LazyFrame, q: float, *, by: Sequence[str]) -> pl.LazyFr
     """
     if not 0 <= q <= 1:
         raise InputError(f"q is {quote(q)}, expected a fraction from 0 to 1")
-    place = (pl.col("n") - 1) * q
+    unknown = pl.col("rows") - pl.col("n")
+    place = (pl.col("n") - 1) * q + unknown  # Polars counts from the nulls, which stand first: so both round alike
     before = pl.col("count").cum_sum().over(by) - pl.col("count")
-    counted = (
-        _counted(summaries, by, "n", "min_ms", "max_ms")
-        .with_columns(before=before, lower=place.floor().cast(pl.Int64), upper=place.ceil().cast(pl.Int64))
-        .with_columns(weight=place - pl.col("lower"))
+    counted = _counted(summaries, by, "rows", "n", "min_ms", "max_ms").with_columns(
+        before=before,
+        lower=place.floor().cast(pl.Int64) - unknown,
+        upper=place.ceil().cast(pl.Int64) - unknown,
+        weight=place - place.floor(),
     )
 
     def holder(which: str) -> pl.LazyFrame:
