@@ -147,13 +147,13 @@ def _scaling(cache: Path) -> list[Goal]:
         agree(heats)
         near = contest(_asked(root, days=asked.days, question="approximate"), ["rpa_lab"])["rpa_lab"]
         taken = {
-            "DuckDB, exact": heats["DuckDB"].median_s,
-            "rpa_lab, exact": heats["rpa_lab"].ratio(heats["DuckDB"]) * heats["DuckDB"].median_s,
-            "rpa_lab, approximate (0.8 %)": near.median_s,
+            "DuckDB, exact": min(heats["DuckDB"].warm_s),  # the best: what else the machine does only adds
+            "rpa_lab, exact": min(heats["rpa_lab"].warm_s),
+            "rpa_lab, approximate (0.8 %)": min(near.warm_s),
         }
         for engine, seconds in taken.items():
             costs.append({"engine": engine, "months": months, "steps": _steps(asked), "seconds": round(seconds, 3)})
-            row(f"{months} months, {engine}", f"{seconds:.2f}", f"{seconds / heats['DuckDB'].median_s:.2f}×")
+            row(f"{months} months, {engine}", f"{seconds:.2f}", f"{seconds / taken['DuckDB, exact']:.2f}×")
     here = Path(__file__).parent
     table = pl.DataFrame(costs)
     table.write_csv(here / "cost.csv")

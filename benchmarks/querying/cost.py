@@ -18,7 +18,12 @@ def draw(costs: pl.DataFrame, path: Path) -> None:
     `costs` has one row per engine and size: engine, months, steps, seconds.
     """
     sizes = sorted(costs["months"].unique())
-    x = alt.X("months:Q", title="Data: months of 7.2 million steps each", axis=alt.Axis(values=sizes, grid=False))
+    x = alt.X(
+        "months:Q",
+        title="Data, months (7.5 million steps each)",
+        axis=alt.Axis(values=sizes, grid=False),
+        scale=alt.Scale(domain=[0, sizes[-1]]),
+    )
     y = alt.Y("seconds:Q", title="Time to answer, seconds", scale=alt.Scale(domainMin=0, nice=True))
     engines = alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values()))
     colour = alt.Color("engine:N", scale=engines, legend=None)
@@ -29,20 +34,20 @@ def draw(costs: pl.DataFrame, path: Path) -> None:
     named = alt.Chart(last.to_arrow()).encode(x=x, y=y, color=colour, text="label:N")
     names = named.mark_text(align="left", dx=10, fontSize=12, fontWeight="bold")
     title = alt.TitleParams(
-        "A year of robots, answered before you look up",
+        "Time to answer as data grows",
         subtitle=[
-            "Number, mean, standard deviation, median, p95 and p99 of step durations of 50 workflows;",
-            "the same Parquet files, warm, two cores",
+            "n, mean, standard deviation, median, p95 and p99 of step durations for each of 50 workflows;",
+            "the same Parquet files, warm, two cores, best of several",
         ],
         anchor="start",
         fontSize=17,
         subtitleFontSize=12,
         subtitleColor="#555",
-        offset=14,
+        subtitlePadding=6,
+        offset=18,
     )
-    chart = (lines + names).properties(
-        width=480, height=300, title=title, padding={"left": 12, "right": 230, "top": 12, "bottom": 12}
-    )
-    chart.configure_view(stroke=None).configure_axis(
-        labelFontSize=12, titleFontSize=12, titleFontWeight="normal", gridColor="#e8e8e8"
-    ).configure(font="Helvetica, Arial, sans-serif", background="white").save(str(path), scale_factor=2)
+    chart = (lines + names).properties(width=480, height=300, title=title, padding=16)
+    chart = chart.configure(font="Helvetica, Arial, sans-serif", background="white").configure_view(stroke=None)
+    look = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 10}
+    chart = chart.configure_axis(**look, gridColor="#ececec", domain=False, ticks=False, labelPadding=6)
+    chart.save(str(path), scale_factor=2)
