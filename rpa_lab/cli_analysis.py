@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, show
+from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, number_text, show
 
 if TYPE_CHECKING:
     import polars as pl
 
     from rpa_lab.analysis.intervals import Interval
     from rpa_lab.analysis.performance import PerformanceStats
+    from rpa_lab.period import Span
     from rpa_lab.result import Result
 
 __all__ = ["commands"]
@@ -61,7 +62,7 @@ def stats(
         _print(of_one, as_json=as_json, people=lambda: _stats(of_one, title=lab.span(period).describe()))
         return
     beside = lab.breakdown(workflow, period, by=by or "workflow", status=status)
-    _print(beside, as_json=as_json, people=lambda: _breakdown(beside.table, title=lab.span(period).describe()))
+    _print(beside, as_json=as_json, people=lambda: _breakdown(beside.table, title=_about(workflow, lab.span(period))))
 
 
 @commands.command()
@@ -90,7 +91,7 @@ def failures(
     if as_json:
         print(json.dumps(found.to_dict() | {"messages": plain(messages)}, ensure_ascii=False))
         return
-    title = f"{found.failed:,} of {found.ended:,} runs failed, {lab.span(period).describe()}"
+    title = f"{_about(workflow, lab.span(period))}: {found.failed:,} of {found.ended:,} runs failed"
     beside = [f"{n:,} {name}" for n, name in ((found.cancelled, "cancelled"), (found.abandoned, "abandoned")) if n]
     show(_categories(found.categories), title=title + (f"; beside these {', '.join(beside)}" if beside else ""))
     if not found.nodes.is_empty():
@@ -126,7 +127,7 @@ def kpis(
     found = lab.kpis(workflow, period)
 
     def people() -> None:
-        show(_figures(found.figures), title=f"{workflow or 'All workflows'}, {lab.span(period).describe()}")
+        show(_figures(found.figures), title=_about(workflow, lab.span(period)))
         if not found.service_levels.is_empty():
             show(found.service_levels, title="Service levels")
 
@@ -191,6 +192,10 @@ def query(
         limit=limit,
     )
     _print(found, as_json=as_json, people=lambda: show(found.table, title=f"{table}, {lab.span(period).describe()}"))
+
+
+def _about(workflow: str | None, span: Span) -> str:
+    return f"{workflow or 'All workflows'}, {span.describe()}"
 
 
 def _conditions(said: Iterable[str], *, table: str) -> dict[str, dict[str, Any]]:
@@ -333,7 +338,7 @@ def _figures(table: pl.DataFrame) -> pl.DataFrame:
             case "percent":
                 return percent_text(value / 100)
             case _:
-                return f"{value:,.4g} {unit}"
+                return f"{number_text(value)} {unit}"
 
     values = [text(*row) for row in table.select("value", "unit").iter_rows()]
     return table.select("label", pl.Series("value", values, dtype=pl.String), "n", "note")
