@@ -99,9 +99,14 @@ def workflows(
 
 @app.command()
 def report(
-    notebook: Annotated[str, typer.Argument(help="Which report: performance.")],
+    notebook: Annotated[str, typer.Argument(help="Which report: performance, reliability.")],
     workflow: Annotated[
-        str | None, typer.Option("--workflow", "-w", help="Which workflow; default: the one with most executions.")
+        str | None,
+        typer.Option(
+            "--workflow",
+            "-w",
+            help="Which workflow; default: all (reliability), or the one with most executions (performance).",
+        ),
     ] = None,
     period: PeriodOption = "30d",
     store: Store = DEFAULT_STORE,
