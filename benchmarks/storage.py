@@ -31,7 +31,6 @@ from rpa_lab.schema import TABLES
 from rpa_lab.simulate import fleet
 from rpa_lab.storage.compaction import Compacted, compact, compact_day
 from rpa_lab.storage.following import follow
-from rpa_lab.storage.rollup import rolled_up
 from rpa_lab.storage.snapshot import look
 from rpa_lab.storage.store import TimeSeriesStore
 from rpa_lab.storage.summary import merge, quantile_from
@@ -148,7 +147,7 @@ def month(folder: Path) -> None:
     span, by = store.span("all"), ["workflow_id", "node_id"]
 
     def p95_of_rollups() -> pl.DataFrame:
-        found = rolled_up(root, "steps", span).summaries.lazy()
+        found = store.rolled_up("steps", span, columns=by).summaries.lazy()
         return quantile_from(merge(found, by=by), 0.95, by=by).collect()
 
     def p95_of_rows() -> pl.DataFrame:

@@ -102,11 +102,7 @@ def report(
     notebook: Annotated[str, typer.Argument(help="Which report: performance, reliability.")],
     workflow: Annotated[
         str | None,
-        typer.Option(
-            "--workflow",
-            "-w",
-            help="Which workflow; default: all (reliability), or the one with most executions (performance).",
-        ),
+        typer.Option("--workflow", "-w", help="Which; default: that with most executions, of reliability all."),
     ] = None,
     period: PeriodOption = "30d",
     store: Store = DEFAULT_STORE,
@@ -121,6 +117,8 @@ def report(
         rpa-lab report performance --workflow invoices --period 30d
 
         rpa-lab report performance --period 2026-11 --tz Europe/Paris --out reports
+
+        rpa-lab report reliability --period 30d
     """
     from rpa_lab.report.generator import ReportGenerator
     from rpa_lab.report.progress import progress_bar
@@ -159,8 +157,9 @@ def demo(
         print(f"  {fault}")
     print()
     show_workflows(done.workflows, title=f"Workflows, {done.period}")
-    print(f"\nThe store:     {done.store}\nThe notebook:  {done.notebook}\nThe report:    {done.html}")
-    print("Open the report in a browser; it needs no network.")
+    print(f"\nThe store:     {done.store}\nThe notebook:  {done.notebook}")
+    print(f"The reports:   {done.html}\n               {done.reliability}")
+    print("Open them in a browser; they need no network.")
 
 
 def _newest(lab: Lab) -> str:

@@ -15,6 +15,7 @@ from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, 
 if TYPE_CHECKING:
     import polars as pl
 
+    from rpa_lab.analysis.failures import Failures
     from rpa_lab.analysis.intervals import Interval
     from rpa_lab.analysis.performance import PerformanceStats
     from rpa_lab.period import Span
@@ -83,23 +84,10 @@ def failures(
         rpa-lab failures invoices --period 2026-11 --json
     """
     from rpa_lab.lab import Lab
-    from rpa_lab.result import plain
 
     lab = Lab(store, tz=tz, as_of=as_of)
     found = lab.failures(period, workflow_id=workflow)
-    messages = lab.messages(period, workflow_id=workflow)
-    if as_json:
-        print(json.dumps(found.to_dict() | {"messages": plain(messages)}, ensure_ascii=False))
-        return
-    title = f"{_about(workflow, lab.span(period))}: {found.failed:,} of {found.ended:,} runs failed"
-    beside = [f"{n:,} {name}" for n, name in ((found.cancelled, "cancelled"), (found.abandoned, "abandoned")) if n]
-    show(_categories(found.categories), title=title + (f"; beside these {', '.join(beside)}" if beside else ""))
-    if not found.nodes.is_empty():
-        show(
-            found.nodes.select("workflow_id", "node_id", "category", "failures"), title="The steps that failed", most=10
-        )
-        show(_messages(messages), title="What they said", most=10)
-    _warn(found.warnings)
+    _print(found, as_json=as_json, people=lambda: _failures(found, title=_about(workflow, lab.span(period))))
 
 
 @commands.command()
@@ -275,6 +263,16 @@ def _stats(stats: PerformanceStats, *, title: str) -> None:
     )
     if not steps.is_empty():
         show(steps, title="The steps that take most time (share of all steps' own time)")
+
+
+def _failures(found: Failures, *, title: str) -> None:
+    beside = [f"{n:,} {name}" for n, name in ((found.cancelled, "cancelled"), (found.abandoned, "abandoned")) if n]
+    said = f"{title}: {found.failed:,} of {found.ended:,} runs failed"
+    show(_categories(found.categories), title=said + (f"; beside these {', '.join(beside)}" if beside else ""))
+    if found.failed:
+        steps = found.nodes.select("workflow_id", "node_id", "category", "failures")
+        show(steps, title="The steps that failed", most=10)
+        show(_messages(found.messages), title="What they said", most=10)
 
 
 def _breakdown(table: pl.DataFrame, *, title: str) -> None:

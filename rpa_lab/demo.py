@@ -25,7 +25,7 @@ __all__ = ["Demo", "run_demo"]
 _MARK: Final = "made-by-rpa-lab-demo.txt"
 _DAYS: Final = 30
 _SEED: Final = 11
-_STAGES: Final = 6
+_STAGES: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ class Demo:
     store: Path
     notebook: Path
     html: Path
+    reliability: Path
     warnings: tuple[str, ...]
 
 
@@ -97,9 +98,12 @@ def run_demo(
     workflows = lab.workflows("30d")
     slow = simulated.truth.filter(kind="slow_step")["workflow_id"].item(0)
     stage(f"running the report's notebook on {slow}", 5)
-    done = ReportGenerator(store, out=out).run("performance", workflow_id=slow, period="30d")
-    if done.html is None:
-        raise RpaLabError("the report was not written as HTML")
+    generator = ReportGenerator(store, out=out)
+    done = generator.run("performance", workflow_id=slow, period="30d")
+    stage("running the reliability report's notebook on the whole fleet", 6)
+    of_all = generator.run("reliability", period="30d")
+    if done.html is None or of_all.html is None:
+        raise RpaLabError("the reports were not written as HTML")
     stage("done", _STAGES)
     return Demo(
         robot=robot,
@@ -111,6 +115,7 @@ def run_demo(
         store=root,
         notebook=done.notebook,
         html=done.html,
+        reliability=of_all.html,
         warnings=warnings,
     )
 

@@ -31,6 +31,7 @@ __all__ = [
     "cases",
     "cliffs_delta",
     "duration_statistics",
+    "durations_by_group",
     "durations_by_node",
     "first_attempts",
     "fold",
@@ -753,3 +754,24 @@ def cliffs_delta(baseline: Iterable[float], current: Iterable[float]) -> float:
     before = list(baseline)
     signs = [(now > then) - (now < then) for now in current for then in before]
     return sum(signs) / len(signs)
+
+
+def durations_by_group(rows: Iterable[Row], by: Sequence[str], quantiles: Sequence[float]) -> dict[Any, dict[str, Any]]:
+    """Statistics of `duration_ms` by the values of some columns, from plain lists and NumPy; None where undefined."""
+    groups: dict[Any, list[float | None]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in by), []).append(row["duration_ms"])
+    found = {}
+    for group, durations in groups.items():
+        known = [ms for ms in durations if ms is not None]
+        found[group] = {
+            "rows": len(durations),
+            "n": len(known),
+            "sum_ms": float(np.sum(known)) if known else None,
+            "mean_ms": float(np.mean(known)) if known else None,
+            "std_ms": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+            "min_ms": min(known, default=None),
+            "max_ms": max(known, default=None),
+            **{f"p{q * 100:.10g}_ms": float(np.percentile(known, q * 100)) if known else None for q in quantiles},
+        }
+    return found

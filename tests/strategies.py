@@ -72,6 +72,7 @@ __all__ = [
     "sla_targets",
     "step_metrics",
     "steps",
+    "store_histories",
     "storings",
     "told_runs",
     "watched_runs",
@@ -840,3 +841,46 @@ def sla_targets() -> st.SearchStrategy[SlaTarget]:
         share=st.sampled_from([0.0, 50.0, 95.0, 100.0]),
         workflow_id=st.none() | st.sampled_from(WORKFLOWS[:2]),
     )
+
+
+@st.composite
+def store_histories(draw: st.DrawFn, table: str) -> list[tuple[str, Any]]:
+    """What happened to a store: frames of executions or steps that were written, days compacted, archived, deleted.
+
+    Executions are few and told of more than once, over several days; some of their rows lack the start, the workflow or
+    the end. Steps have ties, unknown durations, and a name that sorts first and last.
+    """
+    write = st.lists(_run_row() if table == "executions" else _step_row(), min_size=2, max_size=12)
+    days = st.integers(0, _DAYS - 1).map(lambda day: (_FIRST + timedelta(days=day)).date())
+    change = st.tuples(st.sampled_from(["full", "compact", "archive", "archive", "delete"]), days)
+    written = write.map(lambda rows: ("write", frame(table, _counted(rows))))
+    compacted = st.just(("full", None))
+    rounds = st.lists(st.tuples(written, compacted | compacted | change), min_size=1, max_size=2)
+    late = st.lists(written | change, max_size=1)
+    return [event for events in draw(rounds) for event in events] + draw(late)
+
+
+@st.composite
+def _run_row(draw: st.DrawFn) -> dict[str, Any]:
+    row = _row(draw(execution_metrics(execution_id=draw(st.sampled_from([f"e{n}" for n in range(14)])))))
+    odd = st.integers(0, 15).map(lambda drawn: drawn == 15)
+    if row["status"] == "running" and not draw(odd):
+        end = row["started_at"] + timedelta(milliseconds=250)
+        row |= {"status": draw(st.sampled_from(RESULTS)), "completed_at": end, "duration_ms": 250.0}
+    row["workflow_id"] = draw(st.sampled_from([*WORKFLOWS, *WORKFLOWS, None]))
+    row["duration_ms"] = None if draw(_rarely()) else row["duration_ms"]
+    if row["status"] != "running" and draw(odd):
+        row["started_at"] = None
+    return row
+
+
+@st.composite
+def _step_row(draw: st.DrawFn) -> dict[str, Any]:
+    row = _row(draw(step_metrics()))
+    row["workflow_id"] = draw(st.sampled_from([*WORKFLOWS, "", "~"]))
+    row["duration_ms"] = None if draw(_rarely()) else row["duration_ms"]
+    return row
+
+
+def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row | {"step_index": at} if "step_index" in row else row for at, row in enumerate(rows)]

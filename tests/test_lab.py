@@ -7,7 +7,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from rpa_lab import ExecutionMetrics, Lab, MetricsCollector, TimeSeriesStore
+from rpa_lab import (
+    ExecutionMetrics,
+    KpiAnalyzer,
+    Lab,
+    MetricsCollector,
+    PerformanceAnalyzer,
+    ReliabilityAnalyzer,
+    TimeSeriesStore,
+)
+from rpa_lab.errors import InputError
 
 AT = datetime(2026, 11, 3, 22, 30, tzinfo=UTC)
 
@@ -63,6 +72,44 @@ def test_one_object_answers_what_an_analyst_asks(lab: Lab) -> None:
     assert lab.steps("all").height == 0
     assert lab.scan("executions", "all").collect().height == 4
     assert lab.executions("all", workflow_id="payroll").height == 0
+
+
+def test_what_is_asked_of_lab_is_answered_by_the_analysers(lab: Lab) -> None:
+    store, all_time = lab.store, lab.span("all")
+    performance, reliability, kpis = PerformanceAnalyzer(store), ReliabilityAnalyzer(store), KpiAnalyzer(store)
+
+    assert lab.breakdown("invoices", "all").to_dict() == performance.breakdown("invoices", period=all_time).to_dict()
+    assert lab.waiting("invoices", "all") == performance.waiting("invoices", all_time)
+    assert lab.degradation("invoices", baseline="2d", current="24h").to_dict() == (
+        performance.compare_periods("invoices", timedelta(days=2), timedelta(days=1)).to_dict()
+    )
+    assert lab.reliability("invoices", "all").to_dict() == reliability.analyze("invoices", all_time).to_dict()
+    assert lab.reliability_by("host", "all").equals(reliability.by("host", all_time))
+    assert lab.failures("all").to_dict() == reliability.failures(all_time).to_dict()
+    assert lab.failed_runs("all").equals(reliability.failed_runs(all_time))
+    assert lab.messages("all").equals(reliability.messages(all_time))
+    assert lab.recoveries("all").to_dict() == reliability.recoveries(all_time).to_dict()
+    assert lab.time_to_completion("invoices", "all").to_dict() == (
+        reliability.time_to_completion("invoices", all_time).to_dict()
+    )
+    assert lab.kpis("invoices", "all").to_dict() == kpis.kpis("invoices", all_time).to_dict()
+    assert lab.kpi_table("all").equals(kpis.workflows(all_time))
+    assert lab.robots("all")["robot"].equals(kpis.robots(all_time)["robot"])
+    assert lab.service_levels("all").equals(kpis.service_levels(all_time))
+
+
+def test_a_query_that_was_asked_before_is_answered_from_memory(lab: Lab) -> None:
+    first = lab.query(metrics="median", group_by="workflow_id", period="all")
+    again = lab.query(metrics="median", group_by="workflow_id", period="all")
+
+    assert first.table["median_duration_ms"].to_list() == [1500.0]
+    assert again.to_dict() == first.to_dict()
+    assert lab.engine.cache.hits == 1
+
+
+def test_lengths_of_periods_are_said_in_words(lab: Lab) -> None:
+    with pytest.raises(InputError, match="baseline is '2026-11', expected a length such as '28d'"):
+        lab.degradation("invoices", baseline="2026-11")
 
 
 def test_it_shows_itself(lab: Lab, tmp_path: Path) -> None:

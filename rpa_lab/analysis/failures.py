@@ -41,7 +41,8 @@ class Failures(Result):
     """The failed runs of one period by category; `categories` has one row each, most frequent first.
 
     `workflow_id` is None where they are of all workflows. `cancelled` and `abandoned` runs stand beside: nobody knows
-    why these ended. `nodes` has one row per failing step and category. See `rpa_lab.analysis.failures` for the columns.
+    why these ended. `nodes` has one row per failing step and category (see `by_node`), `messages` one per template of
+    what the runs said (see `rpa_lab.analysis.messages.message_templates`).
     """
 
     _table: ClassVar[str | None] = "categories"
@@ -56,6 +57,7 @@ class Failures(Result):
     running: int
     categories: pl.DataFrame
     nodes: pl.DataFrame
+    messages: pl.DataFrame
     warnings: tuple[str, ...] = ()
 
 

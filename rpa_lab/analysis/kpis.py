@@ -44,7 +44,7 @@ from rpa_lab.analysis.savings import FleetCost, fleet_cost, with_savings, with_t
 from rpa_lab.analysis.service_levels import OUTCOMES, judged, service_levels
 from rpa_lab.analysis.working_time import working_time
 from rpa_lab.analysis.workload import count_cases, count_runs, count_steps, each_and_all, marked
-from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.errors import InputError, quote
 from rpa_lab.period import Span
 from rpa_lab.storage.settings import Settings
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
@@ -134,7 +134,7 @@ class KpiAnalyzer:
         of_case = self._case_of(asked)
         table, cost = self._table(asked, of_case)
         if workflow_id is not None and not table.filter(asked.is_it)["executions"].sum():
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         return key_figures(
             table,
             asked=asked,
@@ -348,12 +348,6 @@ class KpiAnalyzer:
             nothing = pl.concat([nothing, each.with_columns(workflow_id=pl.lit(None, pl.String))])
         counts = pl.concat([nothing, each]).group_by("target", "workflow_id").agg(pl.col(OUTCOMES).sum())
         return service_levels(counts, targets)
-
-    def _check_known(self, workflow_id: str) -> None:
-        known = self.store.collect(lambda: self.store.scan("executions", columns=["workflow_id"]).unique())
-        names = known["workflow_id"].drop_nulls().to_list()
-        if workflow_id not in names:
-            raise unknown_name("the store has no workflow", workflow_id, names)
 
 
 def _left_out(table: pl.DataFrame, settings: Settings) -> tuple[str, ...]:

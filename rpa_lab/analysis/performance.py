@@ -98,7 +98,7 @@ class PerformanceAnalyzer:
         nodes = self.store.collect(self._nodes(workflow_id, span, lambda nodes: nodes))
         ended = sum(facts[name] for name in FINISHED)
         if not ended and not facts["running"]:
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         return PerformanceStats(
             workflow_id=workflow_id,
             time_period=str(span),
@@ -152,7 +152,7 @@ class PerformanceAnalyzer:
         span = self.store.span("all" if period is None else period)
         rows = self._rows(table, span, ("started_at", "completed_at", *columns), workflow_id)
         if rows.is_empty() and workflow_id is not None:
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         return PerformanceBreakdown(
             workflow_id=workflow_id,
             by=by if isinstance(by, str) else ", ".join(by),
@@ -211,7 +211,7 @@ class PerformanceAnalyzer:
 
         found = self.store.collect(self._nodes(workflow_id, span, choose))
         if found.is_empty():
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         if waits is None:
             return found
         least = pl.lit(found[by].min(), pl.Float64)
@@ -241,7 +241,7 @@ class PerformanceAnalyzer:
         span = self.store.span("all" if period is None else period)
         row = self.store.collect(lambda: waiting_summary(self._waiting(workflow_id, span))).row(0, named=True)
         if not row["n"] + row["without_steps"] + row["unknown"]:
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         return Waiting(
             workflow_id=workflow_id, time_period=str(span), tz=span.tz, **row, warnings=self.store.warnings(span)
         )
@@ -315,7 +315,7 @@ class PerformanceAnalyzer:
         whole = Span(baseline.start, current.end, current.tz)
         runs = PerformanceAnalyzer(store)._rows("executions", whole, ("started_at",), workflow_id)
         if runs.is_empty():
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         return degradation_between(
             runs,
             workflow_id=workflow_id,
@@ -350,12 +350,6 @@ class PerformanceAnalyzer:
             return choose(time_by_node(steps))
 
         return query
-
-    def _check_known(self, workflow_id: str) -> None:
-        known = self.store.collect(lambda: self.store.scan("executions", columns=["workflow_id"]).unique())
-        names = known["workflow_id"].drop_nulls().to_list()
-        if workflow_id not in names:
-            raise unknown_name("the store has no workflow", workflow_id, names)
 
 
 def _check(workflow_id: object, *, status: str | None) -> None:

@@ -141,7 +141,7 @@ class ReliabilityAnalyzer:
         during = steps_span(self.store, span, workflow_id=workflow_id)
         table = reliability_by(self.store, span, by=[TOGETHER], during=during, workflow_id=workflow_id)
         if table.is_empty():
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         known = dict(table.row(0, named=True)) if table.height else _nothing(table)
         known["attempts_per_case"] = known.pop("attempts")
         del known[TOGETHER]
@@ -185,7 +185,7 @@ class ReliabilityAnalyzer:
         during = steps_span(self.store, span, workflow_id=workflow_id)
         table = reliability_by(self.store, span, by=GROUPS[group], during=during, workflow_id=workflow_id)
         if table.is_empty():
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         return table
 
     def failures(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> Failures:
@@ -216,7 +216,7 @@ class ReliabilityAnalyzer:
         ).row(0, named=True)
         running = counts.pop("running")
         if not sum(counts.values()) + running:
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         failed = self._failed(span, during, workflow_id).lazy()
         return Failures(
             workflow_id=workflow_id,
@@ -229,6 +229,7 @@ class ReliabilityAnalyzer:
             running=running,
             categories=by_category(failed).collect(),
             nodes=by_node(failed).collect(),
+            messages=message_templates(failed).collect(),
             warnings=self.store.warnings(span, tables=_TABLES),
         )
 
@@ -282,7 +283,7 @@ class ReliabilityAnalyzer:
             lambda: watched(executions_of(self.store, span, workflow_id=workflow_id), as_of=self.store.now)
         )
         if runs.is_empty():
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         known = runs.filter(pl.col("time_ms").is_not_null())
         counts = known.select(status_counts()).row(0, named=True)
         curve = cumulative_incidence(known, level=level)
@@ -333,7 +334,7 @@ class ReliabilityAnalyzer:
         during = steps_span(self.store, span, workflow_id=workflow_id)
         tried = recoveries_of(self.store, span, during=during, workflow_id=workflow_id)
         if tried.is_empty():
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         strategies, nodes, categories, together = (
             recovery_rates(tried.lazy(), by=by).collect()
             for by in (["strategy"], ["workflow_id", "node_id"], ["category"], [])
@@ -364,7 +365,7 @@ class ReliabilityAnalyzer:
         span = self._span(workflow_id, period)
         failed = self._failed(span, steps_span(self.store, span, workflow_id=workflow_id), workflow_id)
         if failed.is_empty():
-            self._check_known(workflow_id)
+            self.store.check_workflow(workflow_id)
         return failed
 
     def _failed(self, span: Span, during: Span, workflow_id: str | None) -> pl.DataFrame:
@@ -377,14 +378,6 @@ class ReliabilityAnalyzer:
         if workflow_id is not None and not isinstance(workflow_id, str):
             raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow, or None for all")
         return self.store.span(period)
-
-    def _check_known(self, workflow_id: str | None) -> None:
-        if workflow_id is None:
-            return
-        known = self.store.collect(lambda: self.store.scan("executions", columns=["workflow_id"]).unique())
-        names = known["workflow_id"].drop_nulls().to_list()
-        if workflow_id not in names:
-            raise unknown_name("the store has no workflow", workflow_id, names)
 
 
 def _nothing(table: pl.DataFrame) -> dict[str, Any]:

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["success_rates"]
 
+_FEW = 20
+
 
 def success_rates(groups: pl.DataFrame, *, of: str = "workflow_id", most: int = 20) -> alt.LayerChart:
     """Success rates with their intervals, lowest first, and the first-attempt rates beside them.
+
+    Groups of fewer than 20 runs come last: the title speaks of them only where there are no others.
 
     Parameters
     ----------
@@ -49,7 +53,8 @@ def success_rates(groups: pl.DataFrame, *, of: str = "workflow_id", most: int = 
     """
     import altair as alt
 
-    known = groups.filter(pl.col("success_rate").is_not_null()).sort("success_rate", "ended", of)
+    few = pl.col("ended") < _FEW  # one failed run of one is no finding
+    known = groups.filter(pl.col("success_rate").is_not_null()).sort(few, "success_rate", "ended", of)
     n = int(known["ended"].sum())
     subtitle = (
         f"{count_text(n, 'run')} that ended · line: 95 % interval (Wilson), these runs only · hollow: first attempt"

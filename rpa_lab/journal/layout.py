@@ -8,6 +8,7 @@
                                            .tmp-…                               never read
     <root>/_archive/<table>/day=2026-11-03/…                                    archived days
     <root>/_rollup/<table>/day=2026-11-03/<seal>.parquet                        the summary of one file
+                           month=2026-11/<hash of seals>.parquet                that of all files of a month
     <root>/<table>/day=2026-11-03/<table>-00000001.parquet                      the published table
 """
 
@@ -44,6 +45,7 @@ __all__ = [
     "published_name",
     "rollup_file",
     "rollup_folder",
+    "rollup_month",
 ]
 
 JOURNAL: Final = "_journal"
@@ -138,6 +140,11 @@ def rollup_folder(root: Path, table: str, day: date) -> Path:
 def rollup_file(root: Path, table: str, day: date, seal: str) -> Path:
     """Where the summary of the file that has this seal lies."""
     return rollup_folder(root, table, day) / f"{seal}.parquet"
+
+
+def rollup_month(root: Path, table: str, month: date, key: str) -> Path:
+    """Where the summary of a month lies whose files' seals have this hash; the month is told by any of its days."""
+    return root / ROLLUP / table / f"month={month:%Y-%m}" / f"{key}.parquet"
 
 
 def generation_name(number: int) -> str:

@@ -10,13 +10,14 @@ from typing import Any
 
 import polars as pl
 
-from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.errors import InputError, quote
 from rpa_lab.filters import Filters
 from rpa_lab.period import Span
 from rpa_lab.query.answer import RUNNING, columns_read, grouped, listed
 from rpa_lab.query.cache import Answers, CacheView, Key
 from rpa_lab.query.comparison import Comparison, against_first, long
 from rpa_lab.query.doubts import HEALTH_REACH, about_drops, about_period, about_running
+from rpa_lab.query.from_summaries import from_summaries
 from rpa_lab.query.metric import metric_of, table_of
 from rpa_lab.query.query import PeriodSaid, Query
 from rpa_lab.query.result import QueryResult
@@ -192,7 +193,9 @@ class QueryEngine:
             for table in dict.fromkeys(metric.table.name for metric in measured.values())
         }
         seen = {name for answer in answers.values() for name in answer.table["workflow_id"]}
-        self._check_known([name for name in workflows if name not in seen])
+        for name in workflows:
+            if name not in seen:
+                self.ts_store.check_workflow(name)
         values = pl.concat(
             long(answers[each.table.name].table, each, name=name, workflow_ids=workflows)
             for name, each in measured.items()
@@ -252,6 +255,9 @@ class QueryEngine:
 
     def _table(self, query: Query, span: Span) -> tuple[pl.DataFrame, int]:
         """The answer's table, all groups of it, and how many of the executions in it still run."""
+        summed = from_summaries(self.ts_store, query, span)
+        if summed is not None:
+            return summed
         columns = columns_read(query)
 
         def plan() -> pl.LazyFrame:
@@ -262,15 +268,6 @@ class QueryEngine:
         if RUNNING not in table.columns:
             return table, 0
         return table.drop(RUNNING), int(table[RUNNING].sum())
-
-    def _check_known(self, missing: Sequence[str]) -> None:
-        if not missing:
-            return
-        known = self.ts_store.collect(lambda: self.ts_store.scan("executions", columns=["workflow_id"]).unique())
-        names = known["workflow_id"].drop_nulls().to_list()
-        for name in missing:
-            if name not in names:
-                raise unknown_name("the store has no workflow", name, names)
 
 
 def _workflows(said: Sequence[str]) -> list[str]:

@@ -141,15 +141,12 @@ class ReportGenerator:
 
     def _check_store(self, workflow_id: str | None, period: str) -> None:
         self.store.span(period)
-        scan = self.store.scan("executions", columns=["workflow_id"])
-        names = self.store.collect(lambda: scan.unique())["workflow_id"].drop_nulls().to_list()
-        if not names:
+        if not self.store.workflow_ids():
             raise ReportError(
                 f"the store {self.store.where} holds no executions yet; record some with MetricsCollector, or import "
                 "them with rpa-lab import"
             )
-        if workflow_id is not None and workflow_id not in names:
-            raise unknown_name("the store has no workflow", workflow_id, names)
+        self.store.check_workflow(workflow_id)
 
 
 def slug(text: str, *, most: int = 48) -> str:

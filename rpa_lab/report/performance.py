@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rpa_lab.analysis.intervals import runs_needed
+from rpa_lab.analysis.intervals import DAYS, runs_needed
 from rpa_lab.chart.theme import short
 from rpa_lab.chart.units import count_text, duration_text, percent_text
 from rpa_lab.report.block import Column, Kpi, Kpis, Table, Text
 from rpa_lab.report.model import Provenance, Report, ReportPeriod
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rpa_lab.analysis.intervals import Interval
     from rpa_lab.analysis.performance import PerformanceStats
     from rpa_lab.period import Span
     from rpa_lab.storage.store import TimeSeriesStore
@@ -177,12 +180,17 @@ def key_figures(stats: PerformanceStats) -> Kpis:
                 unit="percent",
                 note=", ".join(bad) or (f"all {ended:,} completed" if ended else "nothing ended"),
             ),
-            Kpi(label="Median duration", value=stats.median_duration_ms, unit="ms", note=f"of {timed}"),
+            Kpi(
+                label="Median duration",
+                value=stats.median_duration_ms,
+                unit="ms",
+                note=_between(stats.median_interval) or f"of {timed}",
+            ),
             Kpi(
                 label="95th percentile",
                 value=stats.p95_duration_ms,
                 unit="ms",
-                note=f"of only {timed}: not firm" if few and n else f"of {timed}",
+                note=f"of only {timed}: not firm" if few and n else _between(stats.p95_interval) or f"of {timed}",
             ),
         )
     )
@@ -244,17 +252,25 @@ def statistics(stats: PerformanceStats) -> Table:
         ("longest", stats.max_duration_ms),
         ("standard deviation", stats.std_dev_ms),
     )
-    columns = (
-        Column(name="statistic", label="statistic"),
-        Column(name="duration_ms", label="duration", unit="ms"),
-        Column(name="n", label="runs", unit="count"),
-    )
-    rows = tuple((name, value, n) for name, value in values)
+    intervals = _intervals(stats)
+    columns = [Column(name="statistic", label="statistic"), Column(name="duration_ms", label="duration", unit="ms")]
+    rows: list[list[str | float | None]] = [[name, value] for name, value in values]
+    if intervals:
+        columns += [Column(name=f"{end}_ms", label=f"at {end}", unit="ms") for end in ("least", "most")]
+        for row in rows:
+            found = intervals.get(str(row[0]))
+            row += [found.low, found.high] if found else [None, None]
+    columns.append(Column(name="n", label="runs", unit="count"))
+    rows = [[*row, n] for row in rows]
+    if doubtful:
+        columns.append(Column(name="doubt", label="doubt"))
+        rows = [[*row, doubtful.get(str(row[0]), "")] for row in rows]
+    note = "Every run that ended, however it ended. Quantiles are interpolated; the standard deviation has n - 1."
     return Table(
         title="Duration of a run",
-        columns=(*columns, Column(name="doubt", label="doubt")) if doubtful else columns,
-        rows=tuple((*row, doubtful.get(row[0], "")) for row in rows) if doubtful else rows,
-        note="Every run that ended, however it ended. Quantiles are interpolated; the standard deviation has n - 1.",
+        columns=tuple(columns),
+        rows=tuple(map(tuple, rows)),
+        note=f"{note} {_basis(intervals)}".strip(),
     )
 
 
@@ -287,6 +303,36 @@ def steps_table(stats: PerformanceStats) -> Table:
             f"The p95 is not firm where n is below {runs_needed(0.95)}."
         ),
     )
+
+
+def _intervals(stats: PerformanceStats) -> dict[str, Interval]:
+    """The intervals that have bounds, by the name of their statistic."""
+    named = {
+        "mean": stats.avg_interval,
+        "median": stats.median_interval,
+        "95th percentile": stats.p95_interval,
+        "99th percentile": stats.p99_interval,
+    }
+    return {name: interval for name, interval in named.items() if interval is not None and interval.known}
+
+
+def _between(interval: Interval | None) -> str:
+    if interval is None or interval.low is None or interval.high is None:
+        return ""
+    return f"{interval.level * 100:g} %: {duration_text(interval.low)} to {duration_text(interval.high)}"
+
+
+def _basis(intervals: Mapping[str, Interval]) -> str:
+    """What the bounds speak of, in a sentence."""
+    if not intervals:
+        return ""
+    first = next(iter(intervals.values()))
+    level = f"The bounds hold the true value in {first.level * 100:g} % of such reports"
+    if all(interval.basis == DAYS for interval in intervals.values()):
+        return (
+            f"{level}: they speak of the long run, as far as {count_text(first.days, 'day')} tell how much days differ."
+        )
+    return f"{level} if runs don't depend on their day: they speak of these runs only."
 
 
 _QUANTILES = (("median", 0.5), ("95th percentile", 0.95), ("99th percentile", 0.99))

@@ -28,6 +28,7 @@ from rpa_lab.journal.layout import (
 from rpa_lab.schema import SCHEMA_VERSION, TABLES, Table, table_named
 from rpa_lab.storage.commit import Content, commit, remove_dead
 from rpa_lab.storage.fold import fold
+from rpa_lab.storage.footers import quarantine
 from rpa_lab.storage.publication import published_versions, put_in_place
 from rpa_lab.storage.rollup import keep_rollup, sweep_rollups
 from rpa_lab.storage.snapshot import (
@@ -36,7 +37,6 @@ from rpa_lab.storage.snapshot import (
     days_of,
     look,
     published_days,
-    quarantine,
 )
 from rpa_lab.storage.tiers import taken_along
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-__all__ = ["ABANDONED_AFTER", "with_state", "with_step_id"]
+__all__ = ["ABANDONED_AFTER", "all_ended", "with_state", "with_step_id"]
 
 ABANDONED_AFTER: Final = timedelta(minutes=15)
 """How long a running execution's collector may be silent; it says something every 5 minutes."""
@@ -24,6 +24,11 @@ def with_step_id(steps: pl.LazyFrame) -> pl.LazyFrame:
     """
     counted = pl.format("{}:{}", "execution_id", "step_index")
     return steps.with_columns(step_id=pl.coalesce("step_id", counted))
+
+
+def all_ended(executions: pl.LazyFrame) -> pl.LazyFrame:
+    """The executions as `with_state` gives them, where none of them runs."""
+    return executions.with_columns(last_seen_at=pl.lit(None, pl.Datetime("us", "UTC")))
 
 
 def with_state(executions: pl.LazyFrame, health: pl.LazyFrame, *, as_of: datetime) -> pl.LazyFrame:

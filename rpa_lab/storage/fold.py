@@ -46,13 +46,15 @@ _START_RANK = ("_start_writer", "_start_seq", "_start_row")
 _END_RANK = ("completed_at", "_writer", "_seq", "_row")
 
 
-def fold(rows: pl.LazyFrame) -> pl.LazyFrame:
+def fold(rows: pl.LazyFrame, *, repeated: pl.Series | None = None) -> pl.LazyFrame:
     """One row per execution, of any number of rows for each.
 
     Parameters
     ----------
     rows : LazyFrame
         Rows of the executions table, hidden origins included.
+    repeated : Series, optional
+        Ids among which are all that stand in more than one row, where they are known; else they are looked for.
 
     Returns
     -------
@@ -69,8 +71,9 @@ def fold(rows: pl.LazyFrame) -> pl.LazyFrame:
     ['failed']
     """
     names = rows.collect_schema().names()
-    repeated = pl.col("execution_id").is_duplicated()
-    many = rows.filter(repeated)
+    ids = pl.col("execution_id")
+    several = ids.is_duplicated() if repeated is None else ids.is_in(repeated.implode())
+    many = rows.filter(several)
     started = (
         many.sort(pl.col("started_at").is_not_null(), *_START_RANK, *_rest(START, _START_RANK))
         .group_by("execution_id")
@@ -82,7 +85,7 @@ def fold(rows: pl.LazyFrame) -> pl.LazyFrame:
         .agg(pl.col(END).last())
     )
     folded = started.join(ended, on="execution_id", how="inner", validate="1:1")
-    return pl.concat([rows.filter(~repeated), folded.select(names)])
+    return pl.concat([rows.filter(~several), folded.select(names)])
 
 
 def _rest(group: tuple[str, ...], rank: tuple[str, ...]) -> list[str]:

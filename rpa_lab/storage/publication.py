@@ -22,7 +22,8 @@ from rpa_lab.errors import StoreError
 from rpa_lab.journal.fragment import Unreadable, fsync_folder, make_folder
 from rpa_lab.journal.layout import STAGING, generation_name, parse_published, published_folder, published_name
 from rpa_lab.schema import SCHEMA_VERSION
-from rpa_lab.storage.snapshot import footer_of, locked, look
+from rpa_lab.storage.footers import footer_of
+from rpa_lab.storage.snapshot import locked, look
 
 __all__ = ["published_versions", "put_in_place", "unpublish"]
 

@@ -29,8 +29,9 @@ from rpa_lab.journal.root import refuse_newer
 from rpa_lab.result import Result
 from rpa_lab.schema import TABLES
 from rpa_lab.storage.days import DayState, state_of
+from rpa_lab.storage.footers import footer_of
 from rpa_lab.storage.remote import Bucket, bucket_of, local_path
-from rpa_lab.storage.snapshot import days_of, footer_of
+from rpa_lab.storage.snapshot import days_of
 
 __all__ = ["Pushed", "push"]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
@@ -20,15 +20,20 @@ from rpa_lab.journal.root import check_format
 from rpa_lab.period import Span
 from rpa_lab.schema import TABLES, Table, table_named
 from rpa_lab.storage.compaction import MANY, compact_day
-from rpa_lab.storage.derive import with_state, with_step_id
+from rpa_lab.storage.derive import all_ended, with_state, with_step_id
 from rpa_lab.storage.fold import fold
+from rpa_lab.storage.footers import quarantine
+from rpa_lab.storage.progress import shown
+from rpa_lab.storage.repeated import Repeated, repeated_in
+from rpa_lab.storage.rolled_up import RolledUp, summarised_days, summed_up
 from rpa_lab.storage.settings import Settings, read_settings
-from rpa_lab.storage.snapshot import LOOKS, Day, Kind, LiveFile, days_of, look, quarantine
+from rpa_lab.storage.snapshot import LOOKS, Day, Kind, LiveFile, days_of, look
 
 __all__ = ["Reading", "open_files"]
 
 _FOLD_REACH = timedelta(days=2)
 _COMPACT_EVERY_S = 60.0
+T = TypeVar("T")
 
 
 class Reading:
@@ -80,7 +85,7 @@ class Reading:
                 if len(now.fragments) > MANY and self._may_compact(table, day):
                     with (
                         suppress(OSError),
-                        _shown(f"compacting {table} {day}") as on_file,
+                        shown(f"compacting {table} {day}") as on_file,
                     ):  # a full disk hinders no reading
                         compact_day(self.root, table, day, full=False, on_file=on_file)
                     now = look(self.root, table, day)
@@ -89,10 +94,7 @@ class Reading:
 
     def stored(self, table: str, span: Span, *, kind: Kind | None = None) -> pl.LazyFrame:
         """All rows of the days that a span touches, as they were written: unfolded, with hidden columns."""
-        files = [file for day in self.looks(table, span) for file in day.files if kind in (None, file.kind)]
-        if table != "executions":  # a file that lies outside the span holds nothing of it
-            files = [file for file in files if not _outside(file, span)]
-        return self._open(TABLES[table], files)
+        return self._open(TABLES[table], self._files(table, span, kind=kind))
 
     def rows(self, table: str, span: Span, *, as_of: datetime, kind: Kind | None = None) -> pl.LazyFrame:
         """The rows of a span, as users see them and with hidden columns.
@@ -118,15 +120,27 @@ class Reading:
         UnknownNameError
             If there is no such table.
         """
-        schema = table_named(table)
+        table = table_named(table).name
         if table == "executions":
-            (_, reaching), (_, alive) = _behind(table, span, as_of)
-            health = self.stored("collector_health", alive)
-            folded = fold(self.stored(table, reaching, kind=kind))
-            within = folded.filter(_within(pl.coalesce(*schema.day_of), span))
-            return with_state(within, health.select("writer", "timestamp"), as_of=as_of)
-        rows = self.stored(table, span, kind=kind).filter(_within(pl.col(schema.time), span))
-        return with_step_id(rows) if table == "steps" else rows
+            files = self._files(table, _reaching(span), kind=kind)
+            return self.runs(files, span, as_of=as_of)
+        return self._rows_within(table, self._files(table, span, kind=kind), span)
+
+    def runs(self, files: Sequence[LiveFile], span: Span, *, as_of: datetime) -> pl.LazyFrame:
+        """The executions of a span, of all the files that may hold rows of them."""
+        known = self._repeated(files)
+        if known is None:
+            folded = fold(self._open(TABLES["executions"], files))
+        else:
+            alone = self._open(TABLES["executions"], [file for file in files if file.path not in known.within])
+            several = self._open(TABLES["executions"], [file for file in files if file.path in known.within])
+            folded = pl.concat([alone, fold(several, repeated=known.ids)]) if known.within else alone
+        within = folded.filter(_within(pl.coalesce(*TABLES["executions"].day_of), span))
+        if known and not known.running:
+            return all_ended(within)
+        _, (_, alive) = _behind("executions", span, as_of)
+        health = self.stored("collector_health", alive)
+        return with_state(within, health.select("writer", "timestamp"), as_of=as_of)
 
     def newest_start(self) -> datetime | None:
         """The newest started_at of any execution; None where there is none."""
@@ -155,17 +169,56 @@ class Reading:
 
         return set(self.collect(query)["execution_id"])
 
+    def rolled_up(self, table: str, span: Span, *, columns: Sequence[str], as_of: datetime) -> RolledUp:
+        """The durations of a span as rollups know them, by some columns, and the rows that they don't know of."""
+        looks = self.looks(table, _reaching(span) if table == "executions" else span)
+        files = [file for day in looks for file in day.files]
+        known = self._repeated(files) if table == "executions" else None
+        rolled = summarised_days(table, looks, span, known=known)
+        paths = {file.path for _, file in rolled}
+        others = [file for file in files if file.path not in paths]
+        held = [day for day in self.days(table) if rolled]
+        with shown(f"summarising {table}", after_s=2) as on_part:
+            summaries = summed_up(
+                self.root,
+                table,
+                rolled,
+                held=held,
+                columns=columns,
+                write=os.access(self.root, os.W_OK),
+                on_part=on_part,
+            )
+        rest = self.runs(others, span, as_of=as_of) if table == "executions" else self._rows_within(table, others, span)
+        return RolledUp(table=table, summaries=summaries, files=tuple(rolled), rest=rest)
+
     def collect(self, query: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
         """Collect a query, made anew where its files went or turned out to be damaged."""
+        return self.attempt(lambda: query().collect())
+
+    def attempt(self, work: Callable[[], T]) -> T:
+        """Do some work over files, anew where these went or turned out to be damaged."""
         for _ in range(LOOKS):
             try:
-                return query().collect()
-            except FileNotFoundError:
-                continue  # compacted away between the look and the reading
+                return work()
+            except (FileNotFoundError, Unreadable):
+                continue  # compacted away between the look and the reading, or in quarantine now
             except pl.exceptions.ComputeError:
                 if not self._quarantine_damaged():
                     raise
         raise StoreError(f"the files of {self.root} went away under each of {LOOKS} attempts to read them")
+
+    def _files(self, table: str, span: Span, *, kind: Kind | None = None) -> list[LiveFile]:
+        files = [file for day in self.looks(table, span) for file in day.files if kind in (None, file.kind)]
+        if table != "executions":  # a file that lies outside the span holds nothing of it
+            files = [file for file in files if not _outside(file, span)]
+        return files
+
+    def _rows_within(self, table: str, files: Sequence[LiveFile], span: Span) -> pl.LazyFrame:
+        rows = self._open(TABLES[table], files).filter(_within(pl.col(TABLES[table].time), span))
+        return with_step_id(rows) if table == "steps" else rows
+
+    def _repeated(self, files: Sequence[LiveFile]) -> Repeated | None:
+        return repeated_in(files, read=partial(self._open, TABLES["executions"]))
 
     def _open(self, table: Table, files: Sequence[LiveFile]) -> pl.LazyFrame:
         return open_files(table, [self.source(file) for file in files])
@@ -191,20 +244,6 @@ class Reading:
                         quarantine(self.root, file.path, str(damage))
                         found = True
         return found
-
-
-@contextmanager
-def _shown(doing: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar for who waits at a terminal; nothing, and nothing loaded, elsewhere."""
-    if not (sys.stderr and sys.stderr.isatty()):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def open_files(table: Table, sources: list[str], *, storage_options: Mapping[str, str] | None = None) -> pl.LazyFrame:

@@ -26,6 +26,7 @@ from rpa_lab.period import Span
 from rpa_lab.schema import TABLES, Table
 from rpa_lab.storage.covers import Covers
 from rpa_lab.storage.reading import Reading, open_files
+from rpa_lab.storage.repeated import Repeated
 from rpa_lab.storage.settings import Settings, parse_settings
 from rpa_lab.storage.snapshot import Day, LiveFile, newer_schema
 
@@ -212,6 +213,9 @@ class RemoteReading(Reading):
             if len(_footers) > _CACHE_SIZE:
                 _footers.popitem(last=False)
         return _footers[key]
+
+    def _repeated(self, files: Sequence[LiveFile]) -> Repeated | None:  # noqa: ARG002 - as where files are near
+        return None  # each id would be fetched twice
 
     def _quarantine_damaged(self) -> bool:
         for table in TABLES:

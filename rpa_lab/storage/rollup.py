@@ -1,20 +1,22 @@
-"""Summaries kept beside files: what a month of days says of durations, without reading the month again.
+"""Summaries kept beside files: what a day or a month says of durations, without reading its rows again.
 
-A rollup bears the seal of the file that it summarises, and a file never changes; so it is never stale, may be deleted
-at any time, and is made again when it is wanted. It has one row per workflow (executions) or workflow and node
-(steps), and status. Steps add up file by file. Executions don't, since a late row changes an earlier one: they are
-summarised where one compacted file is the whole day and all its runs have ended; other days have to be scanned.
+A rollup bears the seal of the file that it summarises, or a hash of the seals of a month's files, and files never
+change; so it is never stale, may be deleted at any time, and is made again when it is wanted. It has a row group for
+each level of `ROLLED`: by workflow and status, of steps also by node. Which files may be added up is told by
+`rpa_lab.storage.rolled_up`.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import cache
+from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -22,84 +24,137 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rpa_lab.errors import StoreError, unknown_name
+from rpa_lab.errors import unknown_name
 from rpa_lab.journal.fragment import Unreadable, make_folder, read_sealed, write_new
-from rpa_lab.journal.layout import rollup_file, rollup_folder
-from rpa_lab.period import Span
+from rpa_lab.journal.layout import rollup_file, rollup_folder, rollup_month
 from rpa_lab.schema import TABLES
-from rpa_lab.storage.snapshot import LOOKS, Day, LiveFile, days_of, look, quarantine
+from rpa_lab.storage.footers import Identity, identity_of, quarantine
+from rpa_lab.storage.snapshot import LiveFile, look
 from rpa_lab.storage.summary import merge, summarise
 
-__all__ = ["ROLLED", "RolledUp", "keep_rollup", "rolled_up", "sweep_rollups"]
+__all__ = [
+    "COMPACTED",
+    "ROLLED",
+    "keep_rollup",
+    "level_of",
+    "nothing",
+    "rows_by_workflow",
+    "summary_of_file",
+    "summary_of_month",
+    "sweep_rollups",
+]
 
-ROLLED: Final[dict[str, tuple[str, ...]]] = {
-    "executions": ("workflow_id", "status"),
-    "steps": ("workflow_id", "node_id", "status"),
+ROLLED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "executions": (("workflow_id", "status"),),
+    "steps": (("workflow_id", "status"), ("workflow_id", "node_id", "status")),
 }
-"""The tables that have rollups, and what each is summarised by."""
+"""The tables that have rollups, and the columns that each level of them is summarised by, the coarsest first."""
+COMPACTED: Final = ("generation", "archive")
+"""The kinds of files that are summarised one by one."""
 
-_COMPACTED: Final = ("generation", "archive")
-_VERSION: Final = b"1"
+_COUNTED: Final = ("workflow_id", "rows")
+_VERSION: Final = b"2"
 _VERSION_KEY: Final = b"rpa_lab.rollup"
 _ABANDONED_TEMP_S: Final = 86_400
-_DAY: Final = timedelta(days=1)
+_REMEMBERED_BYTES: Final = 64 * 2**20
+_Key = tuple[Identity, int, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolledUp:
-    """What the summaries of a span's whole UTC days say, and what of the span they leave to be scanned."""
+class _Frames:
+    """What was read of rollups and found sound: known as long as the file is the same, and there is room."""
 
-    table: str
-    summaries: pl.DataFrame
-    """One row per group of `ROLLED`, as `summary.merge` gives."""
-    days: tuple[date, ...]
-    """The days that they cover, of those that the store holds."""
-    scan: tuple[Span, ...]
-    """The rest of the span, in order: begun days, and days of executions that are not compacted or still run."""
-    warnings: tuple[str, ...] = ()
+    def __init__(self) -> None:
+        self.known: dict[_Key, pl.DataFrame] = {}
+        self._bytes = 0
+
+    def keep(self, key: _Key, frame: pl.DataFrame) -> None:
+        """Remember a frame; where there is no room, forget the others."""
+        self._bytes += int(frame.estimated_size())
+        if self._bytes > _REMEMBERED_BYTES:
+            self.known, self._bytes = {}, int(frame.estimated_size())
+        self.known[key] = frame
 
 
-def rolled_up(root: Path, table: str, span: Span, *, write: bool = True) -> RolledUp:
-    """The durations of a span, from rollups as far as these reach.
+_frames = _Frames()
 
-    Parameters
-    ----------
-    root : Path
-        The store.
-    table : str
-        ``"executions"`` or ``"steps"``.
-    span : Span
-        By the rows' own start.
-    write : bool
-        Whether to keep the rollups that had to be made.
 
-    Returns
-    -------
-    RolledUp
+def level_of(table: str, columns: Sequence[str]) -> int | None:
+    """The coarsest level of a table's rollups that tells these columns' values apart; None where none does.
 
     Raises
     ------
     UnknownNameError
         If the table has no rollups.
-    StoreError
-        If files went away under each of 50 attempts.
+
+    Examples
+    --------
+    >>> level_of("steps", ["status"]), level_of("steps", ["node_id"]), level_of("steps", ["action_type"])
+    (0, 1, None)
     """
-    by = _groups(table)
-    parts, days, scan, warnings = [_nothing(table)], list[date](), list[Span](), list[str]()
-    for day in days_of(root, table):
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        if start + _DAY <= span.start or start >= span.end:
-            continue
-        whole = span.start <= start and start + _DAY <= span.end
-        found = _of_day(root, table, day, write=write) if whole else None
-        if found is None:
-            scan.append(Span(max(start, span.start), min(start + _DAY, span.end), span.tz))
-        else:
-            parts.extend(found[0])
-            days.append(day)
-            warnings.extend(found[1])
-    summaries = merge(pl.concat(parts).lazy(), by=by).sort(by).collect()
-    return RolledUp(table=table, summaries=summaries, days=tuple(days), scan=_joined(scan), warnings=tuple(warnings))
+    return next((n for n, by in enumerate(_levels(table)) if set(columns) <= set(by)), None)
+
+
+def summary_of_file(root: Path, table: str, day: date, file: LiveFile, *, level: int, write: bool) -> pl.DataFrame:
+    """A compacted file's summary: its rollup, else made of its rows.
+
+    Parameters
+    ----------
+    root : Path
+        The store.
+    table, day, file
+        Which file.
+    level : int
+        Of `ROLLED`.
+    write : bool
+        Whether to keep what had to be made.
+
+    Returns
+    -------
+    DataFrame
+        As `summary.summarise` gives, ordered by the level's columns.
+
+    Raises
+    ------
+    Unreadable
+        If the file is damaged; it is in quarantine then.
+    FileNotFoundError
+        If it is gone.
+    """
+    path = rollup_file(root, table, day, file.footer.seal)
+    return _kept(path, table, level=level, write=write, make=lambda: _summaries(table, _rows(root, table, file)))
+
+
+def rows_by_workflow(root: Path, table: str, day: date, file: LiveFile) -> list[tuple[str | None, int]]:
+    """How many rows a compacted file has of each workflow, in the order in which they stand there."""
+    kept = _read(rollup_file(root, table, day, file.footer.seal), table, 0, columns=_COUNTED)
+    if kept is None:
+        kept = summary_of_file(root, table, day, file, level=0, write=False)
+    ordered = zip(kept["workflow_id"].to_list(), kept["rows"].to_list(), strict=True)  # as summaries are, and files
+    return [(name, sum(rows for _, rows in some)) for name, some in groupby(ordered, key=itemgetter(0))]
+
+
+def summary_of_month(
+    root: Path, table: str, files: Sequence[tuple[date, LiveFile]], *, level: int, write: bool
+) -> pl.DataFrame:
+    """The summary of all files of a month: its rollup, else merged from theirs; arguments as for `summary_of_file`."""
+
+    def make() -> list[pl.DataFrame]:
+        merged = []
+        for n, by in enumerate(_levels(table)):
+            parts = [summary_of_file(root, table, day, file, level=n, write=write) for day, file in files]
+            merged.append(merge(pl.concat(parts).lazy(), by=by).sort(by).collect())
+        return merged
+
+    key = blake2b(" ".join(sorted(file.footer.seal for _, file in files)).encode(), digest_size=32).hexdigest()
+    path = rollup_month(root, table, files[0][0], key)
+    made = not path.exists()
+    kept = _kept(path, table, level=level, write=write, make=make)
+    if made and write:
+        with suppress(OSError):  # those of other seals are of files that count no longer
+            for other in path.parent.iterdir():
+                if other != path and not _is_being_written(other):
+                    other.unlink(missing_ok=True)
+    return kept
 
 
 def keep_rollup(root: Path, table: str, day: date) -> None:
@@ -115,10 +170,9 @@ def keep_rollup(root: Path, table: str, day: date) -> None:
     if table not in ROLLED:
         return
     with suppress(OSError, Unreadable):  # it saves time later, nothing more
-        now = look(root, table, day)
-        files = [file for file in now.files if file.footer.rows]
-        if len(files) == 1 and files[0].kind in _COMPACTED:
-            _of_compacted(root, table, now, files[0], write=True)
+        files = [file for file in look(root, table, day).files if file.footer.rows]
+        if len(files) == 1 and files[0].kind in COMPACTED:
+            summary_of_file(root, table, day, files[0], level=0, write=True)
 
 
 def sweep_rollups(root: Path, table: str, day: date) -> int:
@@ -151,54 +205,16 @@ def sweep_rollups(root: Path, table: str, day: date) -> int:
     return len(dead)
 
 
-def _of_day(root: Path, table: str, day: date, *, write: bool) -> tuple[list[pl.DataFrame], tuple[str, ...]] | None:
-    """The summaries that make up a day; None where it must be scanned."""
-    for _ in range(LOOKS):
-        now = look(root, table, day)
-        compacted = [file for file in now.files if file.kind in _COMPACTED and file.footer.rows]
-        loose = [file for file in now.files if file.kind not in _COMPACTED]
-        if table == "executions" and (loose or len(compacted) > 1):
-            return None
-        try:
-            parts = [_of_compacted(root, table, now, file, write=write) for file in compacted]
-            if loose:
-                parts.append(_of_loose(root, table, loose))
-        except (FileNotFoundError, Unreadable):
-            continue  # compacted away meanwhile, or now in quarantine: the next look leaves it out
-        if table == "executions" and any("running" in part["status"] for part in parts):
-            return None
-        return parts, now.warnings
-    raise StoreError(f"the files of {table} {day} went away under each of {LOOKS} attempts to summarise them")
-
-
-def _of_compacted(root: Path, table: str, now: Day, file: LiveFile, *, write: bool) -> pl.DataFrame:
-    """A compacted file's summary: its rollup, else made of its rows, and kept."""
-    path = rollup_file(root, table, now.day, file.footer.seal)
-    kept = _read(path, table)
+def _kept(path: Path, table: str, *, level: int, write: bool, make: Callable[[], list[pl.DataFrame]]) -> pl.DataFrame:
+    """What a rollup says on a level; where there is none that can be trusted it is made, and kept."""
+    kept = _read(path, table, level)
     if kept is not None:
         return kept
-    made = _summary(table, _rows(root, table, file))
+    made = make()
     if write:
         with suppress(OSError):  # a reader that may not write can still read
             _write(path, made)
-    return made
-
-
-def _of_loose(root: Path, table: str, files: Sequence[LiveFile]) -> pl.DataFrame:
-    """The summary of files that come and go: many small ones, read together."""
-    arrow = TABLES[table].arrow
-    try:
-        rows = pl.scan_parquet(
-            [file.path for file in files],
-            glob=False,
-            hive_partitioning=False,
-            schema=pl.Schema(arrow),
-            missing_columns="insert",
-            extra_columns="ignore",
-        )
-        return _summary(table, rows.select(_columns(table)).collect().to_arrow())
-    except pl.exceptions.ComputeError:  # one of them is damaged: find it
-        return _summary(table, pa.concat_tables([_rows(root, table, file) for file in files]))
+    return made[level]
 
 
 def _rows(root: Path, table: str, file: LiveFile) -> pa.Table:
@@ -210,25 +226,31 @@ def _rows(root: Path, table: str, file: LiveFile) -> pa.Table:
         raise
 
 
-def _summary(table: str, rows: pa.Table) -> pl.DataFrame:
-    """A file's summary; runs whose start is told elsewhere stand under the status ``running``, as not settled."""
-    by = _groups(table)
-    frame = pl.from_arrow(rows.select(_columns(table)))
+def _summaries(table: str, rows: pa.Table) -> list[pl.DataFrame]:
+    """A file's summary on each level; runs whose start is told elsewhere are ``running``, as they are not settled."""
+    *coarser, finest = _levels(table)
+    frame = pl.from_arrow(rows.select([*finest, "duration_ms", "started_at"]))
     if not isinstance(frame, pl.DataFrame):
         raise TypeError(f"expected a table of rows, not {type(frame).__name__}")
     lazy = frame.lazy()
     if table == "executions":
         startless = pl.col("started_at").is_null()
         lazy = lazy.with_columns(status=pl.when(startless).then(pl.lit("running")).otherwise("status"))
-    return summarise(lazy, by=by).sort(by).collect()
+    fine = summarise(lazy, by=finest).sort(finest).collect()
+    return [*(merge(fine.lazy(), by=by).sort(by).collect() for by in coarser), fine]
 
 
-def _write(path: Path, summary: pl.DataFrame) -> None:
+def _write(path: Path, summaries: Sequence[pl.DataFrame]) -> None:
     make_folder(path.parent)
     temp = path.with_name(f".tmp-{secrets.token_hex(6)}")
+    levels = pl.concat(summaries[::-1], how="diagonal")[:0].to_arrow()  # the finest has all columns
+    schema = levels.schema.with_metadata({_VERSION_KEY: _VERSION})
     sink = pa.BufferOutputStream()
-    arrow = summary.to_arrow().replace_schema_metadata({_VERSION_KEY: _VERSION})
-    pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+        for summary in summaries:
+            missing = [pl.lit(None, pl.String).alias(name) for name in schema.names if name not in summary.columns]
+            rows = summary.with_columns(missing).select(schema.names).to_arrow().cast(schema)
+            writer.write_table(rows, row_group_size=max(1, rows.num_rows))
     try:
         write_new(temp, sink.getvalue().to_pybytes())
         temp.replace(path)
@@ -236,32 +258,35 @@ def _write(path: Path, summary: pl.DataFrame) -> None:
         temp.unlink(missing_ok=True)
 
 
-def _read(path: Path, table: str) -> pl.DataFrame | None:
-    """A rollup's rows; None where there is none, or none that can be trusted: it is made anew then."""
+def _read(path: Path, table: str, level: int, *, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
+    """A rollup's rows on a level; None where there is none, or none that can be trusted: it is made anew then."""
+    expected = {name: kind for name, kind in nothing(table, level).schema.items() if not columns or name in columns}
     try:
-        rows = pq.ParquetFile(path, page_checksum_verification=True).read()
-        frame = pl.from_arrow(rows)
+        key = (identity_of(path), level, tuple(expected))
+        if (remembered := _frames.known.get(key)) is not None:
+            return remembered
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        if (file.schema_arrow.metadata or {}).get(_VERSION_KEY) != _VERSION:
+            return None
+        frame = pl.from_arrow(file.read_row_group(level, columns=list(expected), use_threads=False))
     except (pa.ArrowException, OSError, ValueError, pl.exceptions.PanicException):  # the last: text that is no UTF-8
         return None
-    said = (rows.schema.metadata or {}).get(_VERSION_KEY)
-    expected = _nothing(table).schema
-    return frame if said == _VERSION and isinstance(frame, pl.DataFrame) and frame.schema == expected else None
+    if not isinstance(frame, pl.DataFrame) or dict(frame.schema) != expected:
+        return None
+    _frames.keep(key, frame)
+    return frame
 
 
 @cache
-def _nothing(table: str) -> pl.DataFrame:
-    """The summary of no rows."""
-    return _summary(table, TABLES[table].arrow.empty_table())
+def nothing(table: str, level: int) -> pl.DataFrame:
+    """The summary of no rows on a level."""
+    return _summaries(table, TABLES[table].arrow.empty_table())[level]
 
 
-def _groups(table: str) -> tuple[str, ...]:
+def _levels(table: str) -> tuple[tuple[str, ...], ...]:
     if table not in ROLLED:
         raise unknown_name("there are no rollups of", table, ROLLED)
     return ROLLED[table]
-
-
-def _columns(table: str) -> list[str]:
-    return [*_groups(table), "duration_ms", "started_at"]
 
 
 def _is_being_written(path: Path) -> bool:
@@ -269,14 +294,3 @@ def _is_being_written(path: Path) -> bool:
         return path.name.startswith(".tmp-") and time.time() - path.lstat().st_mtime < _ABANDONED_TEMP_S
     except FileNotFoundError:
         return True
-
-
-def _joined(spans: list[Span]) -> tuple[Span, ...]:
-    """The same spans, those that touch as one."""
-    joined: list[Span] = []
-    for span in spans:
-        if joined and joined[-1].end == span.start:
-            joined[-1] = Span(joined[-1].start, span.end, span.tz)
-        else:
-            joined.append(span)
-    return tuple(joined)

@@ -3,30 +3,30 @@
 Of a day, with `c` its highest generation, these are live: `c`, the older generations that `c` keeps, the archive
 files it names, and each fragment that it doesn't cover. One listing under a shared lock decides; removal takes that
 lock exclusively. A file that is gone when it is opened means that somebody committed meanwhile: look again.
+
+What a day looked like is remembered. It still looks so if its folder has the same times (so nothing was added, removed
+or renamed), each file that counts is the same one, and nothing has come into quarantine.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from stat import S_ISREG
 from typing import Final, Literal
 
 from rpa_lab.errors import StoreError
-from rpa_lab.journal.fragment import Footer, Unreadable, read_footer
+from rpa_lab.journal.fragment import Footer, Unreadable
 from rpa_lab.journal.layout import (
     ARCHIVE,
     JOURNAL,
     QUARANTINE,
-    day_folder,
+    day_name,
     generation_name,
     parse_day,
     parse_fragment,
@@ -36,6 +36,7 @@ from rpa_lab.journal.layout import (
 )
 from rpa_lab.schema import SCHEMA_VERSION
 from rpa_lab.storage.covers import Covers
+from rpa_lab.storage.footers import Identity, footer_of, identity_of, quarantine, quarantined
 
 __all__ = [
     "LOOKS",
@@ -45,13 +46,11 @@ __all__ = [
     "LiveFile",
     "days_of",
     "facts_of",
-    "footer_of",
     "list_day",
     "locked",
     "look",
     "newer_schema",
     "published_days",
-    "quarantine",
 ]
 
 LOOKS: Final = 50
@@ -59,11 +58,11 @@ LOOKS: Final = 50
 
 _LOCK_WAIT_S = 0.3
 _SETTLED_S = 0.02
-_CACHE_SIZE = 50_000
+_ALONE_S = 2.0
+"""How long a folder must have been left alone to be known by its times: some file systems count in seconds."""
+_DAYS_REMEMBERED = 20_000
 
 Kind = Literal["fragment", "generation", "archive", "published"]
-_Identity = tuple[str, int, int, int, int]
-_footers: OrderedDict[_Identity, Footer] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +141,25 @@ def look(root: Path, table: str, day: date) -> Day:
     StoreError
         If it changed under each of 50 looks.
     """
+    place = f"{root}/{JOURNAL}/{table}/{day_name(day)}"
+    before = _looks.get(place)
+    if before and before.is_still_so(root):
+        return before.day
     if not (root / JOURNAL).is_dir():
         return _published(root, table, day)
-    folder = day_folder(root, table, day)
+    folder = Path(place)
     for _ in range(LOOKS):
+        at, times, reader = time.time_ns(), _times(folder), _Reader(root, table)
         try:
-            return _assemble(root, table, day, folder, list_day(folder))
+            now = _assemble(reader, day, folder, list_day(folder))
         except FileNotFoundError:
             continue  # removed between listing and opening: somebody committed
+        alone = times and at - max(times[2:]) > _ALONE_S * 1e9 and times == _times(folder)
+        if alone and not now.damaged:
+            if len(_looks) >= _DAYS_REMEMBERED:
+                _looks.clear()
+            _looks[place] = _Look(now, times, tuple(reader.opened), reader.known_bad)
+        return now
     raise StoreError(f"{folder} changed during each of {LOOKS} looks at it; is its clock or its file system sound?")
 
 
@@ -187,59 +197,6 @@ def locked(folder: Path, *, exclusive: bool, wait: float) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def footer_of(path: Path) -> Footer:
-    """A file's footer, from memory where the file is the same as when it was read.
-
-    Raises
-    ------
-    Unreadable
-        If it is damaged.
-    FileNotFoundError
-        If it is gone.
-    """
-    key = _identity(path)
-    if key in _footers:
-        _footers.move_to_end(key)
-        return _footers[key]
-    if not S_ISREG(path.lstat().st_mode):
-        raise Unreadable(f"{path.name}: not a regular file")
-    footer = read_footer(path)
-    _footers[key] = footer
-    if len(_footers) > _CACHE_SIZE:
-        _footers.popitem(last=False)
-    return footer
-
-
-def quarantine(root: Path, path: Path, reason: str) -> None:
-    """Write down that a file is damaged, so that it is left out by name from now on; it stays where it is."""
-    _, inode, size, mtime_ns, _ = _identity(path)
-    entry = {
-        "file": str(path.relative_to(root)),
-        "inode": inode,
-        "size": size,
-        "mtime_ns": mtime_ns,
-        "reason": reason,
-        "at": datetime.now(UTC).isoformat(),
-    }
-    with (root / QUARANTINE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
-
-
-def _quarantined(root: Path) -> frozenset[tuple[str, int, int, int]]:
-    try:
-        lines = (root / QUARANTINE).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return frozenset()
-    entries = []
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            entries.append((str(root / entry["file"]), entry["inode"], entry["size"], entry["mtime_ns"]))
-        except (ValueError, KeyError, TypeError):
-            continue  # half a line, from a process that was killed while it wrote
-    return frozenset(entries)
-
-
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a generation's footer says of the other files: which it keeps, names and covers."""
@@ -270,36 +227,77 @@ def facts_of(path: Path) -> Facts:
         raise Unreadable(f"{path.name}: its footer doesn't say what it keeps, names and covers") from damage
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a day looked, and what shows that it still does."""
+
+    day: Day
+    times: tuple[int, ...]
+    opened: tuple[Identity, ...]
+    known_bad: frozenset[tuple[str, int, int, int]]
+
+    def is_still_so(self, root: Path) -> bool:
+        try:
+            descriptor = os.open(self.day.folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:  # locked as for a listing: who removes has it, and network file systems ask their server again
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                same = _times(descriptor) == self.times
+            finally:
+                os.close(descriptor)
+            return (
+                same
+                and all(identity_of(file[0]) == file for file in self.opened)
+                and quarantined(root) is self.known_bad
+            )
+        except OSError:
+            return False  # gone, or locked: look
+
+
+_looks: dict[str, _Look] = {}
+
+
+def _times(folder: Path | int) -> tuple[int, ...]:
+    """What changes whenever a folder's entries do; nothing where there is no such folder."""
+    try:
+        now = os.stat(folder)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return (now.st_dev, now.st_ino, now.st_mtime_ns, now.st_ctime_ns)
+
+
 class _Reader:
-    """Opens the footers of one day's files, and remembers which are damaged."""
+    """Opens the footers of one day's files, and remembers which these were and which are damaged."""
 
     def __init__(self, root: Path, table: str) -> None:
-        self._root = root
-        self._table = table
-        self._known_bad = _quarantined(root)
+        self.root = root
+        self.table = table
+        self.known_bad = quarantined(root)
+        self.opened: list[Identity] = []
         self.damaged: list[str] = []
 
     def open(self, path: Path, kind: Kind) -> LiveFile | None:
         """The file, or None where it is damaged."""
-        if _identity(path)[:4] in self._known_bad:
+        identity = identity_of(path)
+        if identity[:4] in self.known_bad:
             self.damaged.append(path.name)
             return None
+        self.opened.append(identity)
         try:
             if kind == "generation":
                 facts_of(path)
             footer = footer_of(path)
-            if footer.table != self._table:
-                raise Unreadable(f"{path.name}: it has rows of {footer.table}, not of {self._table}")
+            if footer.table != self.table:
+                raise Unreadable(f"{path.name}: it has rows of {footer.table}, not of {self.table}")
             return LiveFile(path, kind, footer)
         except Unreadable as damage:
             self.damaged.append(path.name)
             with suppress(OSError):  # a reader that may not write can still read the rest
-                quarantine(self._root, path, str(damage))
+                quarantine(self.root, path, str(damage))
             return None
 
 
-def _assemble(root: Path, table: str, day: date, folder: Path, names: list[str]) -> Day:
-    reader = _Reader(root, table)
+def _assemble(reader: _Reader, day: date, folder: Path, names: list[str]) -> Day:
+    root, table = reader.root, reader.table
     generations = sorted((number for name in names if (number := parse_generation(name))), reverse=True)
     head, facts, live = 0, Facts((), (), Covers()), list[LiveFile]()
     for number in generations:
@@ -374,11 +372,6 @@ def _damage(day: date, damaged: list[str], total: int) -> tuple[str, ...]:
     if not damaged:
         return ()
     return (f"{day}: {len(damaged)} of {total} files are damaged and left out (see {QUARANTINE})",)
-
-
-def _identity(path: Path) -> _Identity:
-    status = path.lstat()
-    return (str(path), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _list_settled(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import polars as pl
 
@@ -20,6 +20,7 @@ from rpa_lab.records import Metrics
 from rpa_lab.schema import TABLES, table_named
 from rpa_lab.storage.reading import Reading
 from rpa_lab.storage.remote import RemoteReading, bucket_of, local_path
+from rpa_lab.storage.rolled_up import RolledUp
 from rpa_lab.storage.settings import Settings
 from rpa_lab.storage.writing import Writing, Written, count_steps, fit
 
@@ -28,6 +29,7 @@ __all__ = ["PeriodLike", "TimeSeriesStore", "Written", "in_zone"]
 _RECORDED = ("executions", "steps", "resources", "recoveries")
 
 PeriodLike = str | Period | Span
+T = TypeVar("T")
 
 
 class TimeSeriesStore:
@@ -316,6 +318,68 @@ class TimeSeriesStore:
         """
         return self._reading.collect(query)
 
+    def attempt(self, work: Callable[[], T]) -> T:
+        """Do some work over this store's scans and files, anew where these went or turned out to be damaged.
+
+        Parameters
+        ----------
+        work : callable
+            It may collect several scans, of one `rolled_up` for example; called again for each attempt.
+
+        Returns
+        -------
+        object
+            What `work` returns.
+
+        Raises
+        ------
+        StoreError
+            If the files went under each of 50 attempts.
+        """
+        return self._reading.attempt(work)
+
+    def rolled_up(self, table: str, period: PeriodLike = "all", *, columns: Sequence[str] = ()) -> RolledUp:
+        """The durations of a period as far as summaries beside the files know them, and the rows that they don't know.
+
+        Parameters
+        ----------
+        table : str
+            ``"executions"`` or ``"steps"``.
+        period : str, Period or Span
+            By the rows' own start.
+        columns : sequence of str, optional
+            Those by which they are to be told apart: workflow_id, status, of steps also node_id.
+
+        Returns
+        -------
+        RolledUp
+            Of a copy in a bucket, which has no summaries, all rows are left.
+
+        Raises
+        ------
+        UnknownNameError
+            If the table has no such summaries.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> TimeSeriesStore(tempfile.mkdtemp()).rolled_up("steps").summaries.height
+        0
+        """
+        return self._reading.rolled_up(table, self.span(period), columns=_listed(columns), as_of=self.now)
+
+    def count_stored(self, table: str, period: PeriodLike = "all") -> int:
+        """How many rows the files behind a period have: no fewer than it has itself; nothing but footers is read.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> TimeSeriesStore(tempfile.mkdtemp()).count_stored("steps")
+        0
+        """
+        days = self._reading.looks(table_named(table).name, self.span(period))
+        return sum(file.footer.rows for day in days for file in day.files)
+
     def files(self, period: PeriodLike = "all", *, table: str | None = None) -> list[Path]:
         """The files whose rows count right now.
 
@@ -507,6 +571,22 @@ class TimeSeriesStore:
             return rows.group_by(group_by).agg(value=value, n=n).sort(*group_by, nulls_last=True)
 
         return self.collect(grouped)
+
+    def workflow_ids(self) -> list[str]:
+        """The names of the workflows of which it holds executions, in order."""
+        names = self.collect(lambda: self.scan("executions", columns=["workflow_id"]).unique())["workflow_id"]
+        return sorted(names.drop_nulls())
+
+    def check_workflow(self, workflow_id: str | None) -> None:
+        """Refuse the name of a workflow that it doesn't hold; None means all, and is never refused.
+
+        Raises
+        ------
+        UnknownNameError
+            If it has no such workflow; lists those that it has.
+        """
+        if workflow_id is not None and workflow_id not in (known := self.workflow_ids()):
+            raise unknown_name("the store has no workflow", workflow_id, known)
 
     def held_by_others(self, executions: pl.DataFrame, *, writer: str) -> set[str]:
         """Those of some executions that the store holds already, from another writer.

@@ -17,11 +17,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from rpa_lab.errors import InputError, quote
 
-__all__ = ["ACCURACY", "bounds_of", "bucket", "locate", "merge", "quantile_from", "summarise"]
+__all__ = [
+    "ACCURACY",
+    "MOST_BUCKETS",
+    "bounds_of",
+    "bucket",
+    "buckets_of",
+    "locate",
+    "merge",
+    "quantile_from",
+    "summarise",
+]
 
 ACCURACY: Final = 1 / 128
 """The greatest relative error of `quantile_from`: half a bucket."""
@@ -29,6 +41,10 @@ ACCURACY: Final = 1 / 128
 _PARTS: Final = 64
 """Buckets in each doubling."""
 _BITS: Final = 6
+_MANTISSA: Final = 52
+_BIAS: Final = 1023
+MOST_BUCKETS: Final = 2**12
+"""A duration of 63 bits lies in bucket 3,775."""
 _MOMENTS: Final = ("rows", "n", "mean_ms", "m2", "min_ms", "max_ms")
 
 
@@ -53,6 +69,23 @@ def bucket(column: str = "duration_ms") -> pl.Expr:
     micros = (pl.col(column) * 1000).round().cast(pl.Int64)
     octave = 63 - _BITS - micros.clip(lower_bound=_PARTS).bitwise_leading_zeros().cast(pl.Int64)
     return (octave * _PARTS + micros // _power_of_two(octave)).cast(pl.Int32).alias("bucket")
+
+
+def buckets_of(durations_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The same for an array without gaps, several times faster: the bits of a float are its octave and its part.
+
+    Examples
+    --------
+    >>> buckets_of(np.array([0.0, 0.127, 1000.0, 1007.615])).tolist()
+    [0, 127, 954, 954]
+    """
+    micros = durations_ms * 1000
+    np.rint(micros, out=micros)
+    found = micros.view(np.int64) >> (_MANTISSA - _BITS)
+    found -= (_BIAS + _BITS - 1) * _PARTS
+    if len(micros) and micros.min() < _PARTS:
+        np.copyto(found, micros, where=micros < _PARTS, casting="unsafe")
+    return found
 
 
 def bounds_of(column: str = "bucket") -> tuple[pl.Expr, pl.Expr]:
@@ -111,7 +144,7 @@ def summarise(rows: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
 
 
 def merge(summaries: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
-    """Summaries of what other summaries cover together; neither order nor grouping matters.
+    """Summaries of what other summaries cover together, computed at once; neither order nor grouping matters.
 
     Parameters
     ----------
@@ -129,16 +162,30 @@ def merge(summaries: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     total = n.sum()
     together = (n * mean).sum() / total
     some = total > 0
-    moments = summaries.group_by(by).agg(
+    groups = summaries.group_by(by).agg(
         rows=pl.col("rows").sum(),
         n=total,
         mean_ms=pl.when(some).then(together),
         m2=pl.when(some).then(pl.col("m2").sum() + (n * (mean - together) ** 2).sum()),
         min_ms=pl.col("min_ms").min(),
         max_ms=pl.col("max_ms").max(),
+        buckets=pl.col("buckets").explode(empty_as_null=False),
+        counts=pl.col("counts").explode(empty_as_null=False),
     )
-    counted = _counted(summaries, by).group_by(*by, "bucket").agg(pl.col("count").sum())
-    return _with_histogram(moments, counted, by)
+    # numbers are grouped five times faster than names; collected, since in two runs a group may have two numbers
+    numbered = groups.with_row_index("_group").collect().lazy()
+    entry = (pl.col("_group").cast(pl.Int64) * MOST_BUCKETS + pl.col("buckets")).alias("_entry")
+    histograms = (
+        numbered.select("_group", "buckets", "counts")
+        .explode("buckets", "counts", empty_as_null=False)
+        .group_by(entry)
+        .agg(pl.col("counts").sum())
+        .sort("_entry")
+        .group_by(_group=(pl.col("_entry") // MOST_BUCKETS).cast(pl.get_index_type()), maintain_order=True)
+        .agg(buckets=(pl.col("_entry") % MOST_BUCKETS).cast(pl.Int32), counts=pl.col("counts"))
+    )
+    merged = numbered.drop("buckets", "counts").join(histograms, on="_group", how="left", validate="1:1")
+    return merged.with_columns(_no_histogram()).select(*by, *_MOMENTS, "buckets", "counts")
 
 
 def locate(summaries: pl.LazyFrame, q: float, *, by: Sequence[str]) -> pl.LazyFrame:
@@ -170,12 +217,14 @@ def locate(summaries: pl.LazyFrame, q: float, *, by: Sequence[str]) -> pl.LazyFr
     """
     if not 0 <= q <= 1:
         raise InputError(f"q is {quote(q)}, expected a fraction from 0 to 1")
-    place = (pl.col("n") - 1) * q
+    unknown = pl.col("rows") - pl.col("n")
+    place = (pl.col("n") - 1) * q + unknown  # Polars counts from the nulls, which stand first: so both round alike
     before = pl.col("count").cum_sum().over(by) - pl.col("count")
-    counted = (
-        _counted(summaries, by, "n", "min_ms", "max_ms")
-        .with_columns(before=before, lower=place.floor().cast(pl.Int64), upper=place.ceil().cast(pl.Int64))
-        .with_columns(weight=place - pl.col("lower"))
+    counted = _counted(summaries, by, "rows", "n", "min_ms", "max_ms").with_columns(
+        before=before,
+        lower=place.floor().cast(pl.Int64) - unknown,
+        upper=place.ceil().cast(pl.Int64) - unknown,
+        weight=place - place.floor(),
     )
 
     def holder(which: str) -> pl.LazyFrame:
@@ -245,8 +294,10 @@ def _with_histogram(moments: pl.LazyFrame, counted: pl.LazyFrame, by: Sequence[s
     """The moments of each group with its histogram beside them."""
     histogram = counted.sort("bucket").group_by(by, maintain_order=True).agg(buckets="bucket", counts="count")
     joined = moments.join(histogram, on=list(by), how="left", validate="1:1", nulls_equal=True)
-    empty = [
-        pl.col("buckets").fill_null(pl.lit([], pl.List(pl.Int32))),
-        pl.col("counts").fill_null(pl.lit([], pl.List(pl.Int64))),
-    ]
-    return joined.with_columns(empty).select(*by, *_MOMENTS, "buckets", "counts")
+    return joined.with_columns(_no_histogram()).select(*by, *_MOMENTS, "buckets", "counts")
+
+
+def _no_histogram() -> list[pl.Expr]:
+    """Empty lists for the groups that have no durations."""
+    kinds = {"buckets": pl.Int32, "counts": pl.Int64}
+    return [pl.col(name).fill_null(pl.lit([], pl.List(kind))) for name, kind in kinds.items()]

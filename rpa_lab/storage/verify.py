@@ -36,8 +36,9 @@ from rpa_lab.journal.root import check_format
 from rpa_lab.period import Span
 from rpa_lab.result import Result
 from rpa_lab.schema import SCHEMA_VERSION, TABLES
+from rpa_lab.storage.footers import quarantine
 from rpa_lab.storage.reading import Reading
-from rpa_lab.storage.snapshot import Day, days_of, look, published_days, quarantine
+from rpa_lab.storage.snapshot import Day, days_of, look, published_days
 
 __all__ = ["Verified", "verify"]
 

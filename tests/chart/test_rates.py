@@ -64,3 +64,11 @@ def test_names_that_are_missing_alike_or_hostile_stay_apart(groups: pl.DataFrame
         chart = success_rates(groups.with_columns(workflow_id=pl.Series(names, dtype=pl.String)))
         assert len({row["name"] for row in _rows(chart)}) == 2
         assert "<b>" not in draw(chart)
+
+
+def test_one_failed_run_of_one_is_no_finding(groups: pl.DataFrame) -> None:
+    tiny = groups.head(1).with_columns(workflow_id=pl.lit("once"), ended=pl.lit(1, pl.Int64), success_rate=pl.lit(0.0))
+    chart = success_rates(pl.concat([groups, tiny]))
+
+    assert Chart.of(chart).title == "“invoices” succeeds least often: 91.0 % of 100 runs"
+    assert [row["name"] for row in _rows(chart)] == ["invoices", "payroll", "once"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 import pytest
 from scipy import stats as scipy_stats
 
-from rpa_lab.analysis.intervals import runs_needed
+from rpa_lab.analysis.intervals import DAYS, THESE_RUNS, Interval, runs_needed
 from rpa_lab.report.performance import (
     busiest,
     doubts,
@@ -114,3 +115,27 @@ def test_the_busiest_workflow_is_the_first_by_name_among_equals() -> None:
 def test_a_workflow_that_never_ran_was_never_seen() -> None:
     workflows = pl.DataFrame(schema={"workflow_id": pl.String, "executions": pl.Int64, "last_started_at": pl.Datetime})
     assert last_seen(workflows, "a").text == "The store holds no run of this workflow whose start is known."
+
+
+@pytest.mark.parametrize(
+    ("basis", "said"), [(DAYS, "the long run, as far as 30 days"), (THESE_RUNS, "these runs only")]
+)
+def test_what_can_be_bounded_stands_with_its_bounds(make_stats: MakeStats, basis: str, said: str) -> None:
+    def between(low: float, high: float) -> Interval:
+        return Interval(low=low, high=high, level=0.95, method="", basis=basis, runs=400, days=30)
+
+    unknown = replace(between(0, 0), low=None, high=None, doubt="too few days")
+    stats = make_stats(
+        median_interval=between(40_000.0, 44_000.0), p95_interval=between(90_000.0, 1e5), p99_interval=unknown
+    )
+    table = statistics(stats)
+
+    assert [column.label for column in table.columns] == ["statistic", "duration", "at least", "at most", "runs"]
+    bounds = {row[0]: row[2:4] for row in table.rows}
+    assert (bounds["median"], bounds["95th percentile"]) == ((40_000.0, 44_000.0), (90_000.0, 1e5))
+    assert bounds["99th percentile"] == bounds["longest"] == (None, None)
+    assert said in table.note
+    assert [tile.note for tile in key_figures(stats).tiles][2:] == [
+        "95 %: 40 s to 44 s",
+        "95 %: 1 min 30 s to 1 min 40 s",
+    ]

@@ -10,6 +10,7 @@ import pytest
 from rpa_lab import ExecutionMetrics, Lab, StepMetrics, TimeSeriesStore
 from rpa_lab.analysis.kpis import KpiAnalyzer
 from rpa_lab.errors import InputError, StoreError
+from rpa_lab.query.durations import duration_table
 from rpa_lab.storage.compaction import compact, compact_day
 from rpa_lab.storage.push import push
 from rpa_lab.storage.remote import bucket_of, local_path
@@ -177,3 +178,10 @@ def test_a_path_or_a_url_names_a_folder() -> None:
     assert local_path(Path("a/b")) == Path("a/b")
     assert local_path("file:///srv/my%20store") == Path("/srv/my store")
     assert local_path("s3://b/p") is None
+
+
+def test_durations_of_a_copy_are_read_from_its_rows(pushed: str, root: Path) -> None:
+    asked = {"table": "steps", "span": "all", "by": ["workflow_id"], "quantiles": [0.5, 0.95]}
+    here, there = (duration_table(TimeSeriesStore(place), **asked) for place in (root, pushed))  # type: ignore[arg-type]
+    assert here.table.height > 0
+    assert there.table.equals(here.table)

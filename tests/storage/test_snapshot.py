@@ -11,7 +11,8 @@ import pytest
 from rpa_lab.journal.fragment import Unreadable, publish_fragment
 from rpa_lab.journal.layout import Fragment, day_folder, fragment_name, generation_name
 from rpa_lab.storage.compaction import compact_day
-from rpa_lab.storage.snapshot import days_of, facts_of, footer_of, list_day, locked, look
+from rpa_lab.storage.footers import footer_of
+from rpa_lab.storage.snapshot import days_of, facts_of, list_day, locked, look
 from tests.storage.days import DAY, fragment_bytes, put, read_ids
 
 

@@ -469,3 +469,15 @@ def test_a_naive_time_that_the_clock_skips_is_read_as_everywhere_else(root: Path
         at = skipped if tz == "Europe/Berlin" else datetime(2026, 10, 4, 2, 15)  # noqa: DTZ001
         store.write_frame("executions", frame("a").with_columns(started_at=pl.lit(at)))
         assert store.read("executions")["started_at"].item() == as_utc(at, tz=tz)
+
+
+def test_the_workflows_that_it_holds_are_named(root: Path) -> None:
+    store = TimeSeriesStore(root)
+    runs = [{"execution_id": f"e{n}", "workflow_id": name} for n, name in enumerate(["b", "a", "b", None])]
+    store.write_frame("executions", pl.DataFrame([run | {"started_at": AT, "status": "completed"} for run in runs]))
+
+    assert store.workflow_ids() == ["a", "b"]
+    store.check_workflow("a")
+    store.check_workflow(None)
+    with pytest.raises(UnknownNameError, match=r"the store has no workflow 'c'\. It has: a, b"):
+        store.check_workflow("c")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpa_lab.errors import InputError
-from rpa_lab.storage.summary import ACCURACY, bounds_of, bucket, locate, merge, quantile_from, summarise
+from rpa_lab.storage.summary import ACCURACY, bounds_of, bucket, buckets_of, locate, merge, quantile_from, summarise
 from tests.strategies import durations_ms
 
 _BY = ["workflow_id"]
@@ -107,6 +107,13 @@ def test_a_bucket_holds_its_values_and_is_as_narrow_as_promised(micros: int) -> 
     exponent = max(0, int(micros).bit_length() - 7)  # another way to the same number
     assert number == exponent * 64 + (micros >> exponent)
     assert math.floor(low_us) == (micros >> exponent) << exponent
+
+
+@given(st.lists(st.integers(0, 2**45) | st.integers(0, 300), min_size=1, max_size=20))
+def test_an_arrays_buckets_are_those_of_a_column(micros: list[int]) -> None:
+    durations = [us / 1000 for us in micros]
+    expected = pl.DataFrame({"duration_ms": durations}).select(bucket()).to_series().to_list()
+    assert buckets_of(np.array(durations)).tolist() == expected
 
 
 def test_what_has_no_durations_has_no_quantile() -> None:
