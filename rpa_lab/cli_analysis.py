@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, show
+from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, number_text, show
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rpa_lab.analysis.failures import Failures
     from rpa_lab.analysis.intervals import Interval
     from rpa_lab.analysis.performance import PerformanceStats
+    from rpa_lab.period import Span
     from rpa_lab.result import Result
 
 __all__ = ["commands"]
@@ -62,7 +63,7 @@ def stats(
         _print(of_one, as_json=as_json, people=lambda: _stats(of_one, title=lab.span(period).describe()))
         return
     beside = lab.breakdown(workflow, period, by=by or "workflow", status=status)
-    _print(beside, as_json=as_json, people=lambda: _breakdown(beside.table, title=lab.span(period).describe()))
+    _print(beside, as_json=as_json, people=lambda: _breakdown(beside.table, title=_about(workflow, lab.span(period))))
 
 
 @commands.command()
@@ -86,7 +87,7 @@ def failures(
 
     lab = Lab(store, tz=tz, as_of=as_of)
     found = lab.failures(period, workflow_id=workflow)
-    _print(found, as_json=as_json, people=lambda: _failures(found, title=lab.span(period).describe()))
+    _print(found, as_json=as_json, people=lambda: _failures(found, title=_about(workflow, lab.span(period))))
 
 
 @commands.command()
@@ -114,7 +115,7 @@ def kpis(
     found = lab.kpis(workflow, period)
 
     def people() -> None:
-        show(_figures(found.figures), title=f"{workflow or 'All workflows'}, {lab.span(period).describe()}")
+        show(_figures(found.figures), title=_about(workflow, lab.span(period)))
         if not found.service_levels.is_empty():
             show(found.service_levels, title="Service levels")
 
@@ -179,6 +180,10 @@ def query(
         limit=limit,
     )
     _print(found, as_json=as_json, people=lambda: show(found.table, title=f"{table}, {lab.span(period).describe()}"))
+
+
+def _about(workflow: str | None, span: Span) -> str:
+    return f"{workflow or 'All workflows'}, {span.describe()}"
 
 
 def _conditions(said: Iterable[str], *, table: str) -> dict[str, dict[str, Any]]:
@@ -262,7 +267,7 @@ def _stats(stats: PerformanceStats, *, title: str) -> None:
 
 def _failures(found: Failures, *, title: str) -> None:
     beside = [f"{n:,} {name}" for n, name in ((found.cancelled, "cancelled"), (found.abandoned, "abandoned")) if n]
-    said = f"{found.failed:,} of {found.ended:,} runs failed, {title}"
+    said = f"{title}: {found.failed:,} of {found.ended:,} runs failed"
     show(_categories(found.categories), title=said + (f"; beside these {', '.join(beside)}" if beside else ""))
     if found.failed:
         steps = found.nodes.select("workflow_id", "node_id", "category", "failures")
@@ -331,7 +336,7 @@ def _figures(table: pl.DataFrame) -> pl.DataFrame:
             case "percent":
                 return percent_text(value / 100)
             case _:
-                return f"{value:,.4g} {unit}"
+                return f"{number_text(value)} {unit}"
 
     values = [text(*row) for row in table.select("value", "unit").iter_rows()]
     return table.select("label", pl.Series("value", values, dtype=pl.String), "n", "note")

@@ -123,3 +123,10 @@ def test_the_command_line_answers_without_loading_what_it_does_not_need() -> Non
         "import sys, rpa_lab.cli; print([n for n in ('polars', 'pyarrow', 'altair', 'papermill') if n in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_the_help_of_report_names_every_notebook() -> None:
+    shown = " ".join(CLI.invoke(app, ["report", "--help"]).stdout.replace("│", " ").split())
+
+    for notebook in (Path(__file__).parents[1] / "notebooks").glob("*.ipynb"):
+        assert notebook.stem in shown.partition("[required]")[0]

@@ -245,9 +245,11 @@ def wilson_expr(completed: pl.Expr, finished: pl.Expr, *, level: float = 0.95) -
     n = finished.cast(pl.Float64)
     low, high = _wilson(completed.cast(pl.Float64) / n, n, _normal(level))
     ended = finished > 0
+    low = pl.when(completed == 0).then(0.0).otherwise(low.clip(0.0, 1.0) * 100)
+    high = pl.when(completed == finished).then(100.0).otherwise(high.clip(0.0, 1.0) * 100)
     return (
-        pl.when(ended).then(low.clip(0.0, 1.0) * 100).alias("success_rate_low"),
-        pl.when(ended).then(high.clip(0.0, 1.0) * 100).alias("success_rate_high"),
+        pl.when(ended).then(low).alias("success_rate_low"),
+        pl.when(ended).then(high).alias("success_rate_high"),
     )
 
 
@@ -266,8 +268,10 @@ def wilson_bounds(
     tuple of numpy.ndarray
         Fractions 0-1.
     """
-    low, high = _wilson(*(np.asarray(value, np.float64) for value in (share, n, critical)))
-    return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
+    shares = np.asarray(share, np.float64)
+    low, high = _wilson(shares, np.asarray(n, np.float64), np.asarray(critical, np.float64))
+    # none and all are bounds themselves; the formula misses them by a rounding
+    return np.where(shares <= 0, 0.0, np.clip(low, 0.0, 1.0)), np.where(shares >= 1, 1.0, np.clip(high, 0.0, 1.0))
 
 
 def _wilson(share: Any, n: Any, critical: Any) -> tuple[Any, Any]:

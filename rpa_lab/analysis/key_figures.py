@@ -376,7 +376,7 @@ def _missing(each: pl.DataFrame, column: str, setting: str) -> str:
 
 def _doubts(row: Mapping[str, Any], asked: Asked) -> tuple[str, ...]:
     said = {
-        "unplaced": "{:,} executions say neither start nor duration: busy times are without them",
+        "unplaced": "of {:,} executions start or end is unknown: busy times are without them",
         "without_robot": "{:,} executions name no robot and no host: busy times are without them",
         "negative_waits": "{:,} executions started before they were queued (clocks differ): their waits count as 0",
     }

@@ -84,7 +84,8 @@ def time_between_breakdowns(
     -------
     LazyFrame
         One row per group: the columns of `by`, breakdowns, operating_ms, calendar_ms, mtbf_ms (operating time between
-        breakdowns), calendar_mtbf_ms. The last two are null where nothing broke down.
+        breakdowns), calendar_mtbf_ms. The last two are null where nothing broke down, operating_ms and mtbf_ms where
+        of no run it is known how long it took.
 
     References
     ----------
@@ -99,8 +100,11 @@ def time_between_breakdowns(
         .agg(
             breakdowns=broken.sum().cast(pl.Int64),
             operating_ms=pl.col("_operating_ms").sum(),
+            _told=pl.col("_operating_ms").is_not_null().any(),
             calendar_ms=seen.clip(lower_bound=0.0),
         )
+        .with_columns(operating_ms=pl.when("_told").then("operating_ms"))  # of no run known: not 0, but unknown
+        .drop("_told")
         .with_columns(
             mtbf_ms=pl.when(pl.col("breakdowns") > 0).then(pl.col("operating_ms") / pl.col("breakdowns")),
             calendar_mtbf_ms=pl.when(pl.col("breakdowns") > 0).then(pl.col("calendar_ms") / pl.col("breakdowns")),
@@ -137,13 +141,14 @@ def with_mtbf_interval(groups: pl.DataFrame, *, level: float = 0.95) -> pl.DataF
     import numpy as np
     from scipy.stats import chi2
 
-    n, total = groups["breakdowns"].to_numpy(), groups["operating_ms"].fill_null(0.0).to_numpy()
+    n, total = groups["breakdowns"].to_numpy(), groups["operating_ms"].cast(pl.Float64).to_numpy()
     tail = (1 - level) / 2
     low = 2 * total / chi2.ppf(1 - tail, 2 * n + 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         high = np.where(n > 0, 2 * total / chi2.ppf(tail, np.maximum(2 * n, 1)), np.nan)
     return groups.with_columns(
-        mtbf_low_ms=pl.Series(low, dtype=pl.Float64), mtbf_high_ms=pl.Series(high, dtype=pl.Float64).fill_nan(None)
+        mtbf_low_ms=pl.Series(low, dtype=pl.Float64).fill_nan(None),
+        mtbf_high_ms=pl.Series(high, dtype=pl.Float64).fill_nan(None),
     )
 
 

@@ -73,7 +73,7 @@ class ReliabilityStats(Result):
     dangling: int
     cyclic: int
     breakdowns: int
-    operating_ms: float
+    operating_ms: float | None
     calendar_ms: float
     mtbf_ms: float | None
     mtbf_low_ms: float | None

@@ -138,13 +138,16 @@ def key_figures(stats: ReliabilityStats) -> Kpis:
     bad = [f"{count:,} {name}" for name, count in _not_completed(stats) if count]
     first = _between(stats.first_attempt_low, stats.first_attempt_high)
     mtbf = _between_times(stats.mtbf_low_ms, stats.mtbf_high_ms)
-    out = f"{stats.unrestored:,} not over yet" if stats.unrestored else "all are over"
+    out = f"{stats.unrestored:,} not over yet" if stats.unrestored else "all are over" if stats.restorations else ""
     success, smooth, between, again = (
         Kpi(
             label="Success rate",
             value=stats.success_rate,
             unit="percent",
-            note=_joined(_between(stats.success_low, stats.success_high), ", ".join(bad) or "nothing else"),
+            note=_joined(
+                _between(stats.success_low, stats.success_high),
+                ", ".join(bad) or ("all completed" if stats.ended else "none ended"),
+            ),
         ),
         Kpi(
             label="At the first attempt",
@@ -162,7 +165,7 @@ def key_figures(stats: ReliabilityStats) -> Kpis:
             label="Until it works again",
             value=stats.mttr_ms,
             unit="ms",
-            note=f"mean of {count_text(stats.restorations, 'outage')}, {out}",
+            note=f"mean of {count_text(stats.restorations, 'outage')}, {out}" if out else "no outages",
         ),
     )
     attempts = stats.attempts_per_case or 1.0

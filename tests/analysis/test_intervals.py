@@ -102,3 +102,17 @@ def test_an_interval_says_what_it_rests_on_or_why_there_is_none() -> None:
     assert str(none) == "unknown: 71 of the 72 runs that it needs"
     assert (known.known, none.known) == (True, False)
     assert known.to_dict()["high"] == 2500.5
+
+
+@pytest.mark.parametrize("n", [1, 3, 15, 29, 1_000])
+def test_none_and_all_are_bounds_themselves_without_a_rounding(n: int) -> None:
+    assert wilson_interval(n, n)[1] == 100.0
+    assert wilson_interval(0, n)[0] == 0.0
+    low, high = wilson_expr(pl.col("c"), pl.col("f"))
+    assert (
+        pl.DataFrame({"c": [0, n], "f": [n, n]})
+        .select(low, high)
+        .filter((pl.col("success_rate_low") == 0.0) | (pl.col("success_rate_high") == 100.0))
+        .height
+        == 2
+    )

@@ -233,7 +233,7 @@ def test_doubts_are_said(root: Path) -> None:
     assert found.warnings == (
         "rpa_lab.toml: sla names 'invoice', which has no executions in this period",
         "rpa_lab.toml: cost.manual_minutes names 'order', which has no executions in this period",
-        "1 executions say neither start nor duration: busy times are without them",
+        "of 1 executions start or end is unknown: busy times are without them",
         "1 executions name no robot and no host: busy times are without them",
         "1 executions started before they were queued (clocks differ): their waits count as 0",
     )

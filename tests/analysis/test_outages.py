@@ -104,3 +104,16 @@ def test_the_example_of_the_docstring_by_hand() -> None:
     assert (between["breakdowns"], between["mtbf_ms"]) == (2, 600_000.0)
     assert between["calendar_mtbf_ms"] == 7.5 * 3_600_000
     assert streaks(runs, by=W).collect().row(0) == ("w", 1, 2, 1, True)
+
+
+def test_where_no_run_says_how_long_it_took_the_time_between_breakdowns_is_unknown() -> None:
+    none = pl.Series([None] * 2, dtype=pl.Datetime("us", "UTC"))
+    runs = pl.LazyFrame(
+        {"workflow_id": "w", "status": ["failed", "completed"], "duration_ms": pl.Series([None] * 2, dtype=pl.Float64)}
+    ).with_columns(started_at=none, completed_at=none, last_seen_at=none)
+
+    table = with_mtbf_interval(time_between_breakdowns(runs, by=W, as_of=NOW, until=NOW).collect())
+
+    assert table.select("breakdowns", "operating_ms", "mtbf_ms", "mtbf_low_ms", "mtbf_high_ms").row(0) == (
+        *(1, None, None, None, None),
+    )

@@ -1,0 +1,48 @@
+"""How the commands show tables."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from rpa_lab.cli_options import number_text, show
+
+WIDE = pl.DataFrame({"workflow_id": ["customer_address_change"], "n": [11_662], "between": ["33.5 s to 1 min 5 s"]})
+
+
+@pytest.mark.parametrize("columns", [30, 40, 60, 80, 140])
+def test_no_value_is_cut_and_no_line_is_too_long(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    wide = WIDE.with_columns(pl.lit(f"word{number} " * 3).alias(f"text_{number}") for number in range(6))
+
+    show(wide, title="All workflows, 2 October 2026 22:54 to 1 November 2026 22:54 (UTC)")
+
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= columns
+    assert "customer_address_change" in shown
+    for number in range(6):
+        left_out = f"text {number}" in " ".join(shown.partition("no room")[2].split())
+        assert left_out or shown.count(f"word{number}") == 3
+
+
+def test_a_narrow_table_does_not_break_its_title(capsys: pytest.CaptureFixture[str]) -> None:
+    show(pl.DataFrame({"n": [1]}), title="executions, 2 October 2026 to 1 November 2026 (UTC)")
+
+    assert "executions, 2 October 2026 to 1 November 2026 (UTC)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (27_230.4, "27,230"),
+        (3.858e-13, "< 0.0001"),
+        (-1e-9, "> -0.0001"),
+        (0.0, "0"),
+        (15.2236, "15.22"),
+        (2e-4, "0.0002"),
+    ],
+)
+def test_numbers_are_shown_without_exponents(value: float, text: str) -> None:
+    assert number_text(value) == text
