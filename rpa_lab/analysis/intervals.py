@@ -243,11 +243,12 @@ def wilson_expr(completed: pl.Expr, finished: pl.Expr, *, level: float = 0.95) -
     [(69.9, 97.2), (None, None)]
     """
     n = finished.cast(pl.Float64)
-    low, high = _wilson(completed.cast(pl.Float64) / n, n, _normal(level))
+    share = completed.cast(pl.Float64) / n
+    low, high = _wilson(share, n, _normal(level))
     ended = finished > 0
-    return (
-        pl.when(ended).then(low.clip(0.0, 1.0) * 100).alias("success_rate_low"),
-        pl.when(ended).then(high.clip(0.0, 1.0) * 100).alias("success_rate_high"),
+    return (  # of none and of all rounding would leave the share just outside
+        pl.when(ended).then(pl.min_horizontal(low.clip(0.0, 1.0), share) * 100).alias("success_rate_low"),
+        pl.when(ended).then(pl.max_horizontal(high.clip(0.0, 1.0), share) * 100).alias("success_rate_high"),
     )
 
 
@@ -267,7 +268,7 @@ def wilson_bounds(
         Fractions 0-1.
     """
     low, high = _wilson(*(np.asarray(value, np.float64) for value in (share, n, critical)))
-    return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
+    return np.minimum(np.clip(low, 0.0, 1.0), share), np.maximum(np.clip(high, 0.0, 1.0), share)
 
 
 def _wilson(share: Any, n: Any, critical: Any) -> tuple[Any, Any]:

@@ -146,12 +146,13 @@ def beside_waiting(nodes: pl.LazyFrame, *, waiting_share: float | None) -> pl.La
 def _self_time(ran: pl.LazyFrame) -> pl.LazyFrame:
     """One row per node: node_id, self_duration_ms, overlaps.
 
-    A child counts only against a parent that was recorded in the same execution: a run that was cut off has children
-    whose parents never ended.
+    A child counts only against a parent that was recorded in the same execution, with a duration: a run that was cut
+    off has children whose parents never ended.
     """
     parent = pl.col("node_id").str.split(_SEPARATOR)
     place = ["execution_id", "node_id"]
-    spent = ran.group_by(place).agg(pl.col("duration_ms").sum())
+    known = pl.col("duration_ms").filter(pl.col("duration_ms").is_not_null())
+    spent = ran.group_by(place).agg(duration_ms=pl.when(known.len() > 0).then(known.sum()))
     within = (
         spent.filter(pl.col("node_id").str.contains(_SEPARATOR, literal=True))
         .with_columns(node_id=parent.list.head(parent.list.len() - 1).list.join(_SEPARATOR))

@@ -121,8 +121,8 @@ def with_mtbf_interval(groups: pl.DataFrame, *, level: float = 0.95) -> pl.DataF
     Returns
     -------
     DataFrame
-        The same with mtbf_low_ms and mtbf_high_ms (null where nothing broke down: there is no upper bound then). Bursts
-        and outages make the true uncertainty larger.
+        The same with mtbf_low_ms and mtbf_high_ms (null where nothing broke down: there is a lower bound only then).
+        Bursts and outages make the true uncertainty larger.
 
     Examples
     --------

@@ -44,6 +44,15 @@ def test_a_tables_intervals_are_those_of_its_rows(rows: list[tuple[int, int]]) -
         assert bounds == (pytest.approx(expected, abs=1e-12) if finished else expected)
 
 
+@pytest.mark.parametrize("runs", [1, 2, 98, 1_000])
+def test_the_rates_of_none_and_of_all_lie_within_their_intervals(runs: int) -> None:
+    counts = pl.DataFrame({"c": [0, runs], "f": [runs, runs]})
+    (low, _), (_, high) = counts.select(*wilson_expr(pl.col("c"), pl.col("f"))).rows()
+
+    assert (low, high) == (0.0, 100.0)
+    assert (wilson_interval(0, runs)[0], wilson_interval(runs, runs)[1]) == (0.0, 100.0)
+
+
 @pytest.mark.parametrize(("completed", "finished", "level"), [(3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0), (1, 2, 95)])
 def test_more_than_all_and_levels_beyond_one_are_refused(completed: int, finished: int, level: float) -> None:
     with pytest.raises(InputError, match="expected"):

@@ -17,6 +17,7 @@ from rpa_lab import TimeSeriesStore
 from rpa_lab.analysis.kpis import KpiAnalyzer
 from rpa_lab.errors import InputError, UnknownNameError
 from rpa_lab.period import Period
+from rpa_lab.schema import table_named
 from rpa_lab.simulate import Flaws, fleet
 from rpa_lab.storage.settings_calendar import Calendar
 from rpa_lab.storage.settings_targets import SlaTarget
@@ -168,12 +169,22 @@ def test_the_table_of_workflows_says_what_each_says_alone(root: Path) -> None:
         alone = analyzer.kpis(row["workflow_id"], "2026-11-03")
         pairs = {"throughput": "per_hour", "utilisation": "utilisation", "aht": "aht_ms", "cost": "cost"}
         pairs |= {"straight_through": "straight_through_percent", "queue_wait_p95": "wait_p95_ms", "roi": "roi_percent"}
+        pairs |= {"retry_rate": "retry_percent", "step_retry_rate": "step_retry_percent"}
         for name, column in pairs.items():
             assert alone.figure(name).value == row[column]
     assert table["cost"].sum() == pytest.approx(analyzer.kpis(period="2026-11-03").figure("cost").value)
     assert table.select("sla_n", "sla_breaches").rows() == [(7, 1), (1, 1)]
     robots = analyzer.robots("2026-11-03")
     assert robots.select("robot", "executions", "busy_ms").rows() == [("r2", 3, 210 * 6e4), ("r1", 3, 100 * 6e4)]
+
+
+def test_without_recorded_steps_nobody_knows_of_retries(root: Path) -> None:
+    store = _store(root)
+    bare = TimeSeriesStore(root / "bare", as_of=store.now)
+    bare.write_frame("executions", store.scan("executions").collect().select(table_named("executions").names))
+
+    assert KpiAnalyzer(bare).kpis(period="2026-11-03").figure("retry_rate").value is None
+    assert KpiAnalyzer(bare).workflows("2026-11-03")["retry_percent"].null_count() == 2
 
 
 def test_the_edges_of_a_period_cut_what_lies_across_them(root: Path) -> None:
