@@ -23,6 +23,8 @@ from typing import Final
 
 import polars as pl
 
+from rpa_lab.measures import mean, total
+
 __all__ = [
     "BREAKDOWN",
     "ended_at",
@@ -98,7 +100,7 @@ def time_between_breakdowns(
         .group_by(by)
         .agg(
             breakdowns=broken.sum().cast(pl.Int64),
-            operating_ms=pl.col("_operating_ms").sum(),
+            operating_ms=total("_operating_ms"),
             calendar_ms=seen.clip(lower_bound=0.0),
         )
         .with_columns(
@@ -191,7 +193,7 @@ def outages(executions: pl.LazyFrame, *, by: Sequence[str], until: datetime) -> 
         .group_by(by)
         .agg(
             restorations=pl.col("_ms").count().cast(pl.Int64),
-            mttr_ms=pl.col("_ms").mean(),
+            mttr_ms=mean("_ms"),
             longest_outage_ms=pl.col("_ms").max(),
             unrestored=pl.col("_open_ms").count().cast(pl.Int64),
             unrestored_ms=pl.col("_open_ms").max(),

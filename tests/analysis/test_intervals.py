@@ -18,6 +18,7 @@ from rpa_lab.analysis.intervals import (
     wilson_interval,
 )
 from rpa_lab.errors import InputError
+from tests import strategies
 
 QUANTILES = st.sampled_from([0.05, 0.5, 0.9, 0.95, 0.99])
 
@@ -78,7 +79,7 @@ def test_order_statistics_miss_a_quantile_as_rarely_as_they_say_and_no_closer_on
     assert stats.binom.sf(high - 2, n, quantile) > (1 - level) / 2
 
 
-@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=50, unique=True))
+@given(st.lists(strategies.durations_ms(), min_size=2, max_size=50, unique=True))
 def test_without_skewness_a_means_interval_is_students(values: list[float]) -> None:
     sample = np.array(values)
     n, mean, std = len(sample), sample.mean(), sample.std(ddof=1)
