@@ -23,6 +23,7 @@ from typing import Final
 
 import polars as pl
 
+from rpa_lab.analysis.at_work import ended
 from rpa_lab.measures import mean, total
 
 __all__ = [
@@ -42,8 +43,8 @@ _TOLD = ("completed", *BREAKDOWN)
 
 
 def ended_at() -> pl.Expr:
-    """When an execution ended: an abandoned one with its last sign of life."""
-    return pl.coalesce("completed_at", "last_seen_at", "started_at")
+    """When an execution ended (`at_work.ended`): an abandoned one with its last sign of life."""
+    return pl.coalesce(ended(), "last_seen_at", "started_at")
 
 
 def operating_ms(*, as_of: datetime) -> pl.Expr:
@@ -155,7 +156,7 @@ def outages(executions: pl.LazyFrame, *, by: Sequence[str], until: datetime) -> 
     Parameters
     ----------
     executions : LazyFrame
-        execution_id, workflow_id, status, started_at, completed_at, last_seen_at, and the columns of `by`.
+        execution_id, workflow_id, status, started_at, completed_at, duration_ms, last_seen_at, and the columns of `by`.
     by : sequence of str
         What makes a group; an outage is one of a workflow within it.
     until : datetime
@@ -207,7 +208,7 @@ def streaks(executions: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     Parameters
     ----------
     executions : LazyFrame
-        execution_id, status, started_at, completed_at, last_seen_at, and the columns of `by`.
+        execution_id, status, started_at, completed_at, duration_ms, last_seen_at, and the columns of `by`.
     by : sequence of str
         What makes a group.
 
@@ -224,7 +225,7 @@ def streaks(executions: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     >>> status = ["completed", "completed", "failed", "cancelled", "failed"]
     >>> runs = pl.LazyFrame({"execution_id": list("abcde"), "status": status, "workflow_id": ["w"] * 5})
     >>> runs = runs.with_columns(started_at=pl.lit(at) + pl.duration(minutes=pl.int_range(5)))
-    >>> runs = runs.with_columns(completed_at="started_at", last_seen_at="started_at")
+    >>> runs = runs.with_columns(completed_at="started_at", last_seen_at="started_at", duration_ms=0.0)
     >>> streaks(runs, by=["workflow_id"]).collect().rows()
     [('w', 2, 2, 2, False)]
     """

@@ -104,3 +104,21 @@ def test_the_example_of_the_docstring_by_hand() -> None:
     assert (between["breakdowns"], between["mtbf_ms"]) == (2, 600_000.0)
     assert between["calendar_mtbf_ms"] == 7.5 * 3_600_000
     assert streaks(runs, by=W).collect().row(0) == ("w", 1, 2, 1, True)
+
+
+def test_a_clock_that_was_set_back_does_not_end_an_outage_before_it_began() -> None:
+    minutes = [(0, -50, "failed", 10.0), (5, 6, "completed", 1.0), (180, 190, "completed", 10.0)]
+    runs = pl.DataFrame(
+        {
+            "execution_id": ["a", "b", "c"],
+            "workflow_id": ["w"] * 3,
+            "status": [status for _, _, status, _ in minutes],
+            "started_at": [NOW + timedelta(minutes=start) for start, *_ in minutes],
+            "completed_at": [NOW + timedelta(minutes=end) for _, end, *_ in minutes],
+            "duration_ms": [took * 60_000 for *_, took in minutes],
+            "last_seen_at": pl.Series([None] * 3, dtype=pl.Datetime("us", "UTC")),
+        }
+    )
+
+    # it failed after 10 minutes of its own clock, when b was done already: c is the next that completes
+    assert outages(runs.lazy(), by=W, until=NOW + timedelta(days=1)).collect()["mttr_ms"].item() == 180 * 60_000
