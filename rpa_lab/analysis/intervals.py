@@ -243,7 +243,8 @@ def wilson_expr(completed: pl.Expr, finished: pl.Expr, *, level: float = 0.95) -
     [(69.9, 97.2), (None, None)]
     """
     n = finished.cast(pl.Float64)
-    low, high = _wilson(completed.cast(pl.Float64) / n, n, _normal(level))
+    share = completed.cast(pl.Float64) / n
+    low, high = _wilson(share, n, _normal(level))
     ended = finished > 0
     low = pl.when(completed == 0).then(0.0).otherwise(low.clip(0.0, 1.0) * 100)
     high = pl.when(completed == finished).then(100.0).otherwise(high.clip(0.0, 1.0) * 100)
