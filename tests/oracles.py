@@ -269,7 +269,7 @@ def _comes_back(name: str, runs: Mapping[str, Row]) -> bool:
 
 
 def _told_end(run: Row) -> datetime:
-    at: datetime = run["completed_at"] or run["last_seen_at"] or run["started_at"]
+    at: datetime = _ended(run) or run["last_seen_at"] or run["started_at"]
     return at
 
 

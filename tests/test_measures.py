@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import polars as pl
 import pytest
@@ -111,3 +113,21 @@ def test_each_table_has_its_own_success(table: str, statuses: list[str], rate: f
 
 def test_statuses_that_have_ended_are_those_of_the_schema() -> None:
     assert set(TABLES["executions"].statuses) == {*measures.FINISHED, "running"}
+
+
+def test_sums_and_means_are_the_same_to_the_bit_in_any_order() -> None:
+    rng = np.random.default_rng(0)
+    values = np.round(rng.lognormal(6, 1, 20_000), 3)
+    runs = pl.DataFrame({"robot_id": rng.integers(0, 5, 20_000), "duration_ms": values})
+    figures = [
+        shuffled.lazy()
+        .group_by("robot_id")
+        .agg(measures.total(), measures.mean().alias("mean_ms"))
+        .sort("robot_id")
+        .collect()
+        for shuffled in (runs.sample(fraction=1, shuffle=True, seed=seed) for seed in range(5))
+    ]
+
+    assert all(figure.equals(figures[0]) for figure in figures)
+    exact = sum(Fraction(round(ms * 1000), 1000) for ms in runs.filter(robot_id=0)["duration_ms"])
+    assert figures[0]["duration_ms"][0] == float(exact)

@@ -14,7 +14,7 @@ import polars as pl
 
 from rpa_lab.analysis.group_intervals import intervals_by, timed_runs
 from rpa_lab.errors import InputError, quote, unknown_name
-from rpa_lab.measures import finished, quantile, std, success_rate
+from rpa_lab.measures import finished, mean, quantile, std, success_rate, total
 from rpa_lab.result import Result
 
 __all__ = ["GROUPS", "PerformanceBreakdown", "grouping", "performance_by"]
@@ -98,14 +98,14 @@ def performance_by(
             ended=pl.len().cast(pl.Int64),
             n=pl.col("duration_ms").count().cast(pl.Int64),
             success_rate=success_rate(),
-            mean_ms=pl.col("duration_ms").mean(),
+            mean_ms=mean(),
             std_ms=std(),
             min_ms=pl.col("duration_ms").min(),
             p50_ms=quantile(0.5),
             p95_ms=quantile(0.95),
             p99_ms=quantile(0.99),
             max_ms=pl.col("duration_ms").max(),
-            total_ms=pl.col("duration_ms").sum(),
+            total_ms=total(),
         )
         .collect()
     )

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from rpa_lab.analysis.at_work import ended
-from rpa_lab.measures import finished
+from rpa_lab.measures import finished, total
 
 __all__ = ["case_of", "cases"]
 
@@ -100,7 +100,7 @@ def cases(executions: pl.LazyFrame, case_of: pl.DataFrame) -> pl.LazyFrame:
             queued_at=pl.col("queued_at").min(),
             started_at=pl.col("started_at").min(),
             delivered_at=delivered_at.min(),
-            handling_ms=pl.when((finished() & pl.col("duration_ms").is_null()).sum() == 0).then(handling_ms.sum()),
+            handling_ms=pl.when((finished() & pl.col("duration_ms").is_null()).sum() == 0).then(total(handling_ms)),
         )
         .select(
             "workflow_id",

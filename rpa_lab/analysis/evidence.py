@@ -69,7 +69,7 @@ def steps_span(store: TimeSeriesStore, span: Span, *, workflow_id: str | None) -
 
     Those of an execution whose start nobody recorded are looked for two days before.
     """
-    at = ("status", "started_at", "completed_at", "last_seen_at")
+    at = ("status", "started_at", "completed_at", "duration_ms", "last_seen_at")
 
     def query() -> pl.LazyFrame:
         return executions_of(store, span, workflow_id=workflow_id, columns=at).select(

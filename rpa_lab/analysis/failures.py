@@ -19,6 +19,7 @@ import polars as pl
 from rpa_lab.analysis.failure_rules import RULES
 from rpa_lab.analysis.messages import last_line
 from rpa_lab.errors import InputError, quote
+from rpa_lab.measures import total
 from rpa_lab.result import Result
 from rpa_lab.storage.settings import FailureRule
 
@@ -224,7 +225,7 @@ def by_category(failures: pl.LazyFrame) -> pl.LazyFrame:
         failures.group_by("category")
         .agg(
             failures=pl.len().cast(pl.Int64),
-            lost_ms=pl.col("duration_ms").sum(),
+            lost_ms=total(),
             workflows=pl.col("workflow_id").drop_nulls().n_unique().cast(pl.Int64),
             nodes=pl.struct("workflow_id", "node_id").filter(pl.col("node_id").is_not_null()).n_unique().cast(pl.Int64),
             first_seen=pl.col("started_at").min(),

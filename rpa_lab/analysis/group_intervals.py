@@ -94,9 +94,9 @@ def intervals_by(runs: pl.DataFrame, *, by: Sequence[str], level: float = 0.95, 
     Returns
     -------
     DataFrame
-        One row per group: the columns of `by`, days (on which a run ended), and for each statistic (mean_ms, p50_ms,
-        p95_ms, p99_ms, success_rate) ``…_low``, ``…_high`` and ``…_basis`` ("days" or "these runs only"); all three
-        null where it can't be bounded.
+        One row per group: the columns of `by`, days (on which a run that has ended began), and for each statistic
+        (mean_ms, p50_ms, p95_ms, p99_ms, success_rate) ``…_low``, ``…_high`` and ``…_basis`` ("days" or "these runs
+        only"); all three null where it can't be bounded.
 
     Examples
     --------

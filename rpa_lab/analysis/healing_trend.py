@@ -3,9 +3,10 @@
 Of each step and day: how many of its visits needed an attempt of self-healing. Visits of one day resemble each other (a
 release, a slow host), so the day is what is tested, not the visit: under the hypothesis that nothing changes over time,
 each day's excess over the step's own average, ``attempts - visits * share``, might have come on any of the days. How
-strongly excess and date go together is Pearson's r; among all orders of the days its distribution is that of Student's
-t with two degrees of freedom less than days (Pitman), one-sided, as only a rise is sought. Of many steps some rise by
-chance: Benjamini and Hochberg keep the share of false ones among those named at or below `level`.
+strongly excess and date go together is Pearson's r; among all orders of the days its distribution is nearly that of
+Student's t with two degrees of freedom less than days (Pitman), one-sided, as only a rise is sought. It takes days for
+alike, also those of many visits, which scatter more. Of many steps some rise by chance: Benjamini and Hochberg keep the
+share of false ones among those named at or below `level`.
 """
 
 from __future__ import annotations

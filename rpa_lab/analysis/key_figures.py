@@ -155,7 +155,7 @@ def with_rates(counted: pl.DataFrame, asked: Asked) -> pl.DataFrame:
         in_progress=pl.when(hours > 0).then(pl.col("work_ms") / HOUR_MS / hours),
         utilisation=share(pl.col("busy_in_hours_ms"), available_ms),
         step_retry_percent=share(pl.col("retried_steps"), pl.col("steps")),
-        retry_percent=share(pl.col("retried"), pl.col("ended")),
+        retry_percent=pl.when(pl.col("steps") > 0).then(share(pl.col("retried"), pl.col("ended"))),
         straight_through_percent=share(pl.col("straight_through"), pl.col("ended_cases")),
     )
 

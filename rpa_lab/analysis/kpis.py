@@ -39,6 +39,7 @@ import polars as pl
 from rpa_lab.analysis.at_work import at_work, busy_time, work_by_workflow
 from rpa_lab.analysis.busy_hours import busy_by_hour_of_week
 from rpa_lab.analysis.cases import case_of, cases
+from rpa_lab.analysis.evidence import retried, steps_span
 from rpa_lab.analysis.key_figures import HOUR_MS, Asked, KeyFigures, key_figures, share, with_rates
 from rpa_lab.analysis.savings import FleetCost, fleet_cost, with_savings, with_total_savings
 from rpa_lab.analysis.service_levels import OUTCOMES, judged, service_levels
@@ -252,9 +253,10 @@ class KpiAnalyzer:
 
     def _table(self, asked: Asked, of_case: pl.DataFrame) -> tuple[pl.DataFrame, FleetCost]:
         """One row per workflow, and one of all together, whose workflow_id is null; and what the fleet cost."""
+        during = steps_span(self.store, asked.span, workflow_id=asked.workflow_id)
 
         def counted() -> pl.LazyFrame:
-            runs = self._marked_runs(asked)
+            runs = self._marked_runs(asked, during)
             columns = ["workflow_id", "status", "retry_count"]
             steps = self.store.scan("steps", asked.span, columns=columns, workflow_id=asked.workflow_id)
             parts = [
@@ -277,14 +279,12 @@ class KpiAnalyzer:
         every = with_total_savings(every, each, asked.settings.cost, cost=cost.cost)
         return with_rates(pl.concat([every, each.select(every.columns)]), asked), cost
 
-    def _marked_runs(self, asked: Asked) -> pl.LazyFrame:
-        reaching = Span(asked.span.start, asked.span.end + _REACH, asked.span.tz)
+    def _marked_runs(self, asked: Asked, during: Span) -> pl.LazyFrame:
         mine = asked.workflow_id
-        steps = self.store.scan("steps", reaching, columns=["execution_id", "retry_count"], workflow_id=mine)
         return marked(
             self._runs(asked),
-            retried=steps.filter(pl.col("retry_count") > 0),
-            recovered=self.store.scan("recoveries", reaching, columns=["execution_id"], workflow_id=mine),
+            retried=retried(self.store, during, workflow_id=mine),
+            recovered=self.store.scan("recoveries", during, columns=["execution_id"], workflow_id=mine),
             working=asked.working,
         )
 

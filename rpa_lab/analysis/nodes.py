@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from rpa_lab.errors import InputError, quote, unknown_name
-from rpa_lab.measures import quantile
+from rpa_lab.measures import mean, quantile, total
 
 __all__ = ["RANKINGS", "above_percentile", "beside_waiting", "time_by_node"]
 
@@ -70,14 +70,14 @@ def time_by_node(steps: pl.LazyFrame) -> pl.LazyFrame:
         action_type=pl.col("action_type").mode().sort().first(),
         n=pl.col("duration_ms").count().cast(pl.Int64),
         failed=(pl.col("status") == "failed").sum().cast(pl.Int64),
-        mean_duration_ms=pl.col("duration_ms").mean(),
+        mean_duration_ms=mean(),
         p95_duration_ms=quantile(0.95),
-        total_duration_ms=pl.col("duration_ms").sum(),
+        total_duration_ms=total(),
     )
-    total = pl.col("self_duration_ms").sum()
+    every = total("self_duration_ms")
     return (
         nodes.join(_self_time(ran), on="node_id", how="left", validate="1:1")
-        .with_columns(share=pl.when(total > 0).then(pl.col("self_duration_ms") / total))
+        .with_columns(share=pl.when(every > 0).then(pl.col("self_duration_ms") / every))
         .select(*_COLUMNS)
         .sort("self_duration_ms", "node_id", descending=[True, False])
     )
@@ -146,24 +146,24 @@ def beside_waiting(nodes: pl.LazyFrame, *, waiting_share: float | None) -> pl.La
 def _self_time(ran: pl.LazyFrame) -> pl.LazyFrame:
     """One row per node: node_id, self_duration_ms, overlaps.
 
-    A child counts only against a parent that was recorded in the same execution: a run that was cut off has children
-    whose parents never ended.
+    A child counts only against a parent that was recorded in the same execution, with a duration: a run that was cut
+    off has children whose parents never ended.
     """
     parent = pl.col("node_id").str.split(_SEPARATOR)
     place = ["execution_id", "node_id"]
-    spent = ran.group_by(place).agg(pl.col("duration_ms").sum())
+    spent = ran.group_by(place).agg(duration_ms=pl.when(pl.col("duration_ms").count() > 0).then(total()))
     within = (
         spent.filter(pl.col("node_id").str.contains(_SEPARATOR, literal=True))
         .with_columns(node_id=parent.list.head(parent.list.len() - 1).list.join(_SEPARATOR))
         .group_by(place)
-        .agg(_within_ms=pl.col("duration_ms").sum())
+        .agg(_within_ms=total())
     )
     own = pl.col("duration_ms") - pl.col("_within_ms").fill_null(0.0)
     return (
         spent.join(within, on=place, how="left", validate="1:1")
         .group_by("node_id")
         .agg(
-            self_duration_ms=own.clip(lower_bound=0.0).sum(),
+            self_duration_ms=total(own.clip(lower_bound=0.0)),
             overlaps=(own < -_ROUNDING_MS).sum().cast(pl.Int64),
         )
     )

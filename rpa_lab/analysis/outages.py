@@ -23,6 +23,9 @@ from typing import Final
 
 import polars as pl
 
+from rpa_lab.analysis.at_work import ended
+from rpa_lab.measures import mean, total
+
 __all__ = [
     "BREAKDOWN",
     "ended_at",
@@ -40,8 +43,8 @@ _TOLD = ("completed", *BREAKDOWN)
 
 
 def ended_at() -> pl.Expr:
-    """When an execution ended: an abandoned one with its last sign of life."""
-    return pl.coalesce("completed_at", "last_seen_at", "started_at")
+    """When an execution ended (`at_work.ended`): an abandoned one with its last sign of life."""
+    return pl.coalesce(ended(), "last_seen_at", "started_at")
 
 
 def operating_ms(*, as_of: datetime) -> pl.Expr:
@@ -99,7 +102,7 @@ def time_between_breakdowns(
         .group_by(by)
         .agg(
             breakdowns=broken.sum().cast(pl.Int64),
-            operating_ms=pl.col("_operating_ms").sum(),
+            operating_ms=total("_operating_ms"),
             _told=pl.col("_operating_ms").is_not_null().any(),
             calendar_ms=seen.clip(lower_bound=0.0),
         )
@@ -125,8 +128,8 @@ def with_mtbf_interval(groups: pl.DataFrame, *, level: float = 0.95) -> pl.DataF
     Returns
     -------
     DataFrame
-        The same with mtbf_low_ms and mtbf_high_ms (null where nothing broke down: there is no upper bound then). Bursts
-        and outages make the true uncertainty larger.
+        The same with mtbf_low_ms and mtbf_high_ms (null where nothing broke down: there is a lower bound only then).
+        Bursts and outages make the true uncertainty larger.
 
     Examples
     --------
@@ -158,7 +161,7 @@ def outages(executions: pl.LazyFrame, *, by: Sequence[str], until: datetime) -> 
     Parameters
     ----------
     executions : LazyFrame
-        execution_id, workflow_id, status, started_at, completed_at, last_seen_at, and the columns of `by`.
+        execution_id, workflow_id, status, started_at, completed_at, duration_ms, last_seen_at, and the columns of `by`.
     by : sequence of str
         What makes a group; an outage is one of a workflow within it.
     until : datetime
@@ -196,7 +199,7 @@ def outages(executions: pl.LazyFrame, *, by: Sequence[str], until: datetime) -> 
         .group_by(by)
         .agg(
             restorations=pl.col("_ms").count().cast(pl.Int64),
-            mttr_ms=pl.col("_ms").mean(),
+            mttr_ms=mean("_ms"),
             longest_outage_ms=pl.col("_ms").max(),
             unrestored=pl.col("_open_ms").count().cast(pl.Int64),
             unrestored_ms=pl.col("_open_ms").max(),
@@ -210,7 +213,7 @@ def streaks(executions: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     Parameters
     ----------
     executions : LazyFrame
-        execution_id, status, started_at, completed_at, last_seen_at, and the columns of `by`.
+        execution_id, status, started_at, completed_at, duration_ms, last_seen_at, and the columns of `by`.
     by : sequence of str
         What makes a group.
 
@@ -227,7 +230,7 @@ def streaks(executions: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     >>> status = ["completed", "completed", "failed", "cancelled", "failed"]
     >>> runs = pl.LazyFrame({"execution_id": list("abcde"), "status": status, "workflow_id": ["w"] * 5})
     >>> runs = runs.with_columns(started_at=pl.lit(at) + pl.duration(minutes=pl.int_range(5)))
-    >>> runs = runs.with_columns(completed_at="started_at", last_seen_at="started_at")
+    >>> runs = runs.with_columns(completed_at="started_at", last_seen_at="started_at", duration_ms=0.0)
     >>> streaks(runs, by=["workflow_id"]).collect().rows()
     [('w', 2, 2, 2, False)]
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from rpa_lab.measures import finished, quantile, status_counts, success_rate
+from rpa_lab.measures import finished, mean, quantile, status_counts, success_rate, total
 
 __all__ = ["by_day", "by_workflow", "distribution"]
 
@@ -40,10 +40,10 @@ def by_workflow(executions: pl.LazyFrame) -> pl.LazyFrame:
             pl.len().cast(pl.Int64).alias("executions"),
             *status_counts(),
             success_rate(),
-            mean_ms=pl.col("duration_ms").mean(),
+            mean_ms=mean(),
             p50_ms=quantile(0.5),
             p95_ms=quantile(0.95),
-            total_ms=pl.col("duration_ms").sum(),
+            total_ms=total(),
             last_started_at=pl.col("started_at").max(),
         )
         .sort("executions", "workflow_id", descending=[True, False])
@@ -83,7 +83,7 @@ def by_day(executions: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
             pl.col("duration_ms").count().cast(pl.Int64).alias("n"),
             *status_counts(),
             success_rate(),
-            mean_ms=pl.col("duration_ms").mean(),
+            mean_ms=mean(),
             p50_ms=quantile(0.5),
             p95_ms=quantile(0.95),
         )

@@ -17,7 +17,7 @@ from typing import ClassVar
 import polars as pl
 
 from rpa_lab.analysis.intervals import wilson_expr
-from rpa_lab.measures import quantile
+from rpa_lab.measures import quantile, total
 from rpa_lab.result import Result
 
 __all__ = ["Recoveries", "recovery_rates", "with_run"]
@@ -109,10 +109,10 @@ def recovery_rates(recoveries: pl.LazyFrame, *, by: Sequence[str], level: float 
         pl.len().cast(pl.Int64).alias("attempts"),
         (pl.col("status") == "recovered").sum().cast(pl.Int64).alias("recovered"),
         pl.col("execution_id").n_unique().cast(pl.Int64).alias("runs"),
-        pl.col("duration_ms").sum().alias("cost_ms"),
+        total().alias("cost_ms"),
         quantile(0.5).alias("median_cost_ms"),
         pl.col("saved_ms").count().cast(pl.Int64).alias("runs_saved"),
-        pl.col("saved_ms").sum().alias("saved_ms"),
+        total("saved_ms").alias("saved_ms"),
     )
     grouped = recoveries.group_by(by).agg(*figures) if by else recoveries.select(*figures)
     rate = pl.col("recovered").cast(pl.Float64) / pl.col("attempts") * 100

@@ -120,7 +120,7 @@ def share_by_days(drawn: Floats, below: Floats, counts: Floats, *, level: float 
     """
     share, error = _ratio(below, counts)
     again, errors = _ratios(drawn, below, counts)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # its standard error by the delta method; a resample of one kind only is infinitely far away
         least, most = _critical(_log_odds(again) - _log_odds(share), errors / (again * (1 - again)), level=level)
         scale = error / (share * (1 - share))
@@ -189,8 +189,11 @@ def _ratios(drawn: Floats, sums: Floats, counts: Floats) -> tuple[Floats, Floats
     total = drawn @ counts
     with np.errstate(invalid="ignore", divide="ignore"):
         shift = (drawn @ rest) / total
-        squares = drawn @ rest**2 - 2 * shift * (drawn @ (rest * counts)) + shift**2 * (drawn @ counts**2)
-        error = np.sqrt(np.maximum(squares, 0.0) * days / (days - 1)) / total
+        own, level = drawn @ rest**2, shift**2 * (drawn @ counts**2)
+        squares = own - 2 * shift * (drawn @ (rest * counts)) + level
+        # of a resample whose days are all alike rounding leaves a little, by which a bound would be divided
+        squares = np.where(squares <= _NOTHING * (own + level), 0.0, squares)
+        error = np.sqrt(squares * days / (days - 1)) / total
     return centre + shift, error
 
 

@@ -11,9 +11,8 @@ a day had, a difference counts by what it can say: a Sunday of seven runs says l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from math import comb, prod
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -104,15 +103,22 @@ def shift_of_days(
     Hodges and Lehmann (1963), doi:10.1214/aoms/1177704172 (the shift); Hollander, Wolfe and Chicken (2014),
     section 4.3, doi:10.1002/9781119196037 (its interval)
     """
-    current = offsets >= 0
-    places = _places(offsets)
     counts = np.ones(len(offsets)) if runs is None else runs.astype(np.float64)
+    paired = _on_both_sides(offsets)
+    places = _places(offsets[paired], same_weekdays=True)
+    if places is None:
+        places = _places(offsets, same_weekdays=False)
+    else:
+        values, offsets, counts = values[paired], offsets[paired], counts[paired]
+    current = offsets >= 0
     weight = np.sqrt(counts[:, None] * counts[None, :] / (counts[:, None] + counts[None, :]))
     if places.same_weekdays:
         weight = weight * ((offsets[:, None] - offsets[None, :]) % _WEEK == 0)
     labels = np.vstack([current, _exchanged(current, places, seed=seed, rounds=rounds)]).astype(np.float64)
     higher = ((values[:, None] > values[None, :]) + 0.5 * (values[:, None] == values[None, :])) * weight
-    share = (labels * ((1 - labels) @ higher.T)).sum(axis=1) / (labels * ((1 - labels) @ weight.T)).sum(axis=1)
+    compared = (labels * ((1 - labels) @ weight.T)).sum(axis=1)
+    placed = compared > 0  # days may be placed so that no two of them can be compared, which says nothing
+    share = (labels * ((1 - labels) @ higher.T)).sum(axis=1)[placed] / compared[placed]
     pairs = np.ix_(current, ~current)
     differences, weights = (values[:, None] - values[None, :])[pairs].ravel(), weight[pairs].ravel()
     order = np.argsort(differences, kind="stable")
@@ -186,11 +192,22 @@ class _Places:
     block: int
 
 
-def _places(offsets: Ints) -> _Places:
-    """The longest blocks that leave enough ways, among the same days of other weeks if that is possible."""
-    for same_weekdays, block in product((True, False), range(_WEEK, 0, -1)):
+def _on_both_sides(offsets: Ints) -> Bools:
+    """Which days are of a day of the week that stands on both sides: the others have none to be compared with."""
+    weekday, current = offsets % _WEEK, offsets >= 0
+    return np.isin(weekday, np.intersect1d(weekday[current], weekday[~current]))
+
+
+@overload
+def _places(offsets: Ints, *, same_weekdays: Literal[False]) -> _Places: ...
+@overload
+def _places(offsets: Ints, *, same_weekdays: bool) -> _Places | None: ...
+def _places(offsets: Ints, *, same_weekdays: bool) -> _Places | None:
+    """The longest blocks that leave enough ways; among the same days of other weeks None where there are none."""
+    place = np.argsort(np.argsort(offsets)) - (offsets < 0).sum()  # so that blocks are as long where days are missing
+    for block in range(_WEEK, 0, -1):
         week, slot = offsets // _WEEK, offsets % _WEEK // block
-        key = np.stack([week, slot] if same_weekdays else [offsets // block, np.zeros_like(offsets)], axis=1)
+        key = np.stack([week, slot] if same_weekdays else [place // block, np.zeros_like(place)], axis=1)
         units, unit = np.unique(key, axis=0, return_inverse=True)
         places = _Places(
             unit=unit.ravel(),
@@ -200,8 +217,8 @@ def _places(offsets: Ints) -> _Places:
             block=block,
         )
         if _ways(places) >= _LEAST_WAYS:
-            break
-    return places
+            return places
+    return None if same_weekdays else places
 
 
 def _ways(places: _Places) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from rpa_lab.measures import finished, quantile
+from rpa_lab.measures import finished, mean, quantile, total
 from rpa_lab.result import Result
 
 __all__ = ["WAITING", "Waiting", "waiting_by_execution", "waiting_row", "waiting_summary"]
@@ -94,9 +94,7 @@ def waiting_by_execution(executions: pl.LazyFrame, steps: pl.LazyFrame) -> pl.La
     before = pl.col("_end").cum_max().shift(1).over("execution_id")
     new = (pl.col("_end") - pl.max_horizontal("_start", before)).clip(lower_bound=0.0)
     busy = (
-        within.with_columns(_new=new)
-        .group_by("execution_id")
-        .agg(steps=pl.len().cast(pl.Int64), busy_ms=pl.col("_new").sum())
+        within.with_columns(_new=new).group_by("execution_id").agg(steps=pl.len().cast(pl.Int64), busy_ms=total("_new"))
     )
     known = pl.col("duration_ms").is_not_null() & pl.col("_from").is_not_null() & (pl.col("steps") > 0)
     waited = pl.col("duration_ms") - pl.col("busy_ms")
@@ -128,18 +126,18 @@ def waiting_summary(waiting: pl.LazyFrame) -> pl.LazyFrame:
         p95_ms, total_ms, run_ms (what these runs took in all), share (of it, fraction 0-1; null where there is none).
     """
     waited, known = pl.col("waiting_ms"), pl.col("waiting_ms").is_not_null()
-    run_ms = pl.col("duration_ms").filter(known).sum()
+    run_ms = total(pl.col("duration_ms").filter(known))
     stepless = (pl.col("steps") == 0) & pl.col("duration_ms").is_not_null()
     return waiting.select(
         n=known.sum().cast(pl.Int64),
         without_steps=stepless.sum().cast(pl.Int64),
         unknown=(~known & ~stepless).sum().cast(pl.Int64),
-        mean_ms=waited.mean(),
+        mean_ms=mean(waited),
         p50_ms=quantile(0.5, "waiting_ms"),
         p95_ms=quantile(0.95, "waiting_ms"),
-        total_ms=waited.sum(),
+        total_ms=total(waited),
         run_ms=run_ms,
-        share=pl.when(run_ms > 0).then(waited.sum() / run_ms),
+        share=pl.when(run_ms > 0).then(total(waited) / run_ms),
     )
 
 

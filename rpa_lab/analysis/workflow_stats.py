@@ -14,7 +14,7 @@ import polars as pl
 
 from rpa_lab.analysis.group_intervals import interval_of, intervals_by, timed_runs
 from rpa_lab.analysis.intervals import Interval
-from rpa_lab.measures import finished, quantile, status_counts, std, success_rate
+from rpa_lab.measures import finished, mean, quantile, status_counts, std, success_rate
 from rpa_lab.result import Result
 
 __all__ = ["PerformanceStats", "duration_stats", "stats_intervals"]
@@ -91,7 +91,7 @@ def duration_stats(executions: pl.LazyFrame, *, status: str | None = None) -> pl
         *status_counts(),
         success_rate(),
         execution_count=duration.count().cast(pl.Int64),
-        avg_duration_ms=duration.mean(),
+        avg_duration_ms=mean("_counted_ms"),
         median_duration_ms=quantile(0.5, "_counted_ms"),
         p95_duration_ms=quantile(0.95, "_counted_ms"),
         p99_duration_ms=quantile(0.99, "_counted_ms"),

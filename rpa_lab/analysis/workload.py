@@ -10,7 +10,7 @@ from collections.abc import Callable
 import polars as pl
 
 from rpa_lab.analysis.working_time import WorkingTime
-from rpa_lab.measures import finished, quantile, status_counts
+from rpa_lab.measures import finished, mean, quantile, status_counts
 
 __all__ = ["count_cases", "count_runs", "count_steps", "each_and_all", "marked"]
 
@@ -71,10 +71,10 @@ def count_runs(executions: pl.LazyFrame) -> pl.LazyFrame:
             ended=finished().sum().cast(pl.Int64),
             retried=(pl.col("retried") & finished()).sum().cast(pl.Int64),
             aht_n=duration.count().cast(pl.Int64),
-            aht_ms=duration.mean(),
+            aht_ms=mean(duration),
             aht_median_ms=quantile(0.5, "_ended_ms"),
             wait_n=pl.col("_wait_ms").count().cast(pl.Int64),
-            wait_mean_ms=pl.col("_wait_ms").mean(),
+            wait_mean_ms=mean("_wait_ms"),
             wait_p50_ms=quantile(0.5, "_wait_ms"),
             wait_p95_ms=quantile(0.95, "_wait_ms"),
             negative_waits=(pl.col("started_at") < pl.col("queued_at")).sum().cast(pl.Int64),
@@ -104,7 +104,7 @@ def count_cases(cases: pl.LazyFrame) -> pl.LazyFrame:
         completed_cases=(pl.col("status") == "completed").sum().cast(pl.Int64),
         straight_through=pl.col("straight_through").sum().cast(pl.Int64),
         case_aht_n=handling.count().cast(pl.Int64),
-        case_aht_ms=handling.mean(),
+        case_aht_ms=mean(handling),
     )
 
 

@@ -18,6 +18,7 @@ from rpa_lab.analysis.intervals import (
     wilson_interval,
 )
 from rpa_lab.errors import InputError
+from tests import strategies
 
 QUANTILES = st.sampled_from([0.05, 0.5, 0.9, 0.95, 0.99])
 
@@ -42,6 +43,15 @@ def test_a_tables_intervals_are_those_of_its_rows(rows: list[tuple[int, int]]) -
     for (completed, finished), bounds in zip(counts.rows(), got, strict=True):
         expected = wilson_interval(completed, finished) if finished else (None, None)
         assert bounds == (pytest.approx(expected, abs=1e-12) if finished else expected)
+
+
+@pytest.mark.parametrize("runs", [1, 2, 98, 1_000])
+def test_the_rates_of_none_and_of_all_lie_within_their_intervals(runs: int) -> None:
+    counts = pl.DataFrame({"c": [0, runs], "f": [runs, runs]})
+    (low, _), (_, high) = counts.select(*wilson_expr(pl.col("c"), pl.col("f"))).rows()
+
+    assert (low, high) == (0.0, 100.0)
+    assert (wilson_interval(0, runs)[0], wilson_interval(runs, runs)[1]) == (0.0, 100.0)
 
 
 @pytest.mark.parametrize(("completed", "finished", "level"), [(3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0), (1, 2, 95)])
@@ -69,7 +79,7 @@ def test_order_statistics_miss_a_quantile_as_rarely_as_they_say_and_no_closer_on
     assert stats.binom.sf(high - 2, n, quantile) > (1 - level) / 2
 
 
-@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=50, unique=True))
+@given(st.lists(strategies.durations_ms(), min_size=2, max_size=50, unique=True))
 def test_without_skewness_a_means_interval_is_students(values: list[float]) -> None:
     sample = np.array(values)
     n, mean, std = len(sample), sample.mean(), sample.std(ddof=1)

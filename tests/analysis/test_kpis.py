@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from rpa_lab import TimeSeriesStore
 from rpa_lab.analysis.kpis import KpiAnalyzer
+from rpa_lab.analysis.reliability import ReliabilityAnalyzer
 from rpa_lab.errors import InputError, UnknownNameError
 from rpa_lab.period import Period
+from rpa_lab.schema import table_named
 from rpa_lab.simulate import Flaws, fleet
 from rpa_lab.storage.settings_calendar import Calendar
 from rpa_lab.storage.settings_targets import SlaTarget
@@ -168,12 +170,35 @@ def test_the_table_of_workflows_says_what_each_says_alone(root: Path) -> None:
         alone = analyzer.kpis(row["workflow_id"], "2026-11-03")
         pairs = {"throughput": "per_hour", "utilisation": "utilisation", "aht": "aht_ms", "cost": "cost"}
         pairs |= {"straight_through": "straight_through_percent", "queue_wait_p95": "wait_p95_ms", "roi": "roi_percent"}
+        pairs |= {"retry_rate": "retry_percent", "step_retry_rate": "step_retry_percent"}
         for name, column in pairs.items():
             assert alone.figure(name).value == row[column]
     assert table["cost"].sum() == pytest.approx(analyzer.kpis(period="2026-11-03").figure("cost").value)
     assert table.select("sla_n", "sla_breaches").rows() == [(7, 1), (1, 1)]
     robots = analyzer.robots("2026-11-03")
     assert robots.select("robot", "executions", "busy_ms").rows() == [("r2", 3, 210 * 6e4), ("r1", 3, 100 * 6e4)]
+
+
+def test_without_recorded_steps_nobody_knows_of_retries(root: Path) -> None:
+    store = _store(root)
+    bare = TimeSeriesStore(root / "bare", as_of=store.now)
+    bare.write_frame("executions", store.scan("executions").collect().select(table_named("executions").names))
+
+    assert KpiAnalyzer(bare).kpis(period="2026-11-03").figure("retry_rate").value is None
+    assert KpiAnalyzer(bare).workflows("2026-11-03")["retry_percent"].null_count() == 2
+
+
+def test_what_went_straight_through_went_well_at_the_first_attempt_however_long_it_took(root: Path) -> None:
+    store, long_after = _store(root), DAY + timedelta(days=4)
+    run = {"execution_id": "g", "workflow_id": "orders", "started_at": DAY + timedelta(hours=8), "status": "completed"}
+    step = {"node_id": "open", "action_type": "click", "step_index": 0, "retry_count": 1, "started_at": long_after}
+    step |= {"execution_id": "g", "workflow_id": "orders", "completed_at": long_after, "status": "completed"}
+    store.write_frame("executions", pl.DataFrame([run | {"completed_at": long_after, "duration_ms": 88 * 3.6e6}]))
+    store.write_frame("steps", pl.DataFrame([step | {"duration_ms": 1.0}]))
+    found = KpiAnalyzer(store).kpis("orders", "2026-11-03")
+    first = ReliabilityAnalyzer(store).analyze("orders", "2026-11-03")
+
+    assert found.figure("straight_through").value == first.first_attempt_rate == pytest.approx(100 / 3)
 
 
 def test_the_edges_of_a_period_cut_what_lies_across_them(root: Path) -> None:

@@ -59,6 +59,15 @@ def test_children_whose_parent_was_never_recorded_take_nothing_from_others() -> 
     assert rows["form > submit"]["self_duration_ms"] == 5.0
 
 
+def test_a_parent_that_took_nobody_knows_how_long_does_not_overlap() -> None:
+    times = pl.when(pl.col("node_id") == "form").then(None).otherwise("duration_ms")
+    rows = {
+        row["node_id"]: row for row in time_by_node(SIX.with_columns(duration_ms=times).lazy()).collect().to_dicts()
+    }
+
+    assert (rows["form"]["n"], rows["form"]["self_duration_ms"], rows["form"]["overlaps"]) == (0, 0.0, 0)
+
+
 @given(strategies.steps())
 def test_figures_by_node_are_those_of_the_naive_twin(steps: pl.DataFrame) -> None:
     table = {row["node_id"]: row for row in time_by_node(steps.lazy()).collect().rows(named=True)}

@@ -117,3 +117,21 @@ def test_where_no_run_says_how_long_it_took_the_time_between_breakdowns_is_unkno
     assert table.select("breakdowns", "operating_ms", "mtbf_ms", "mtbf_low_ms", "mtbf_high_ms").row(0) == (
         *(1, None, None, None, None),
     )
+
+
+def test_a_clock_that_was_set_back_does_not_end_an_outage_before_it_began() -> None:
+    minutes = [(0, -50, "failed", 10.0), (5, 6, "completed", 1.0), (180, 190, "completed", 10.0)]
+    runs = pl.DataFrame(
+        {
+            "execution_id": ["a", "b", "c"],
+            "workflow_id": ["w"] * 3,
+            "status": [status for _, _, status, _ in minutes],
+            "started_at": [NOW + timedelta(minutes=start) for start, *_ in minutes],
+            "completed_at": [NOW + timedelta(minutes=end) for _, end, *_ in minutes],
+            "duration_ms": [took * 60_000 for *_, took in minutes],
+            "last_seen_at": pl.Series([None] * 3, dtype=pl.Datetime("us", "UTC")),
+        }
+    )
+
+    # it failed after 10 minutes of its own clock, when b was done already: c is the next that completes
+    assert outages(runs.lazy(), by=W, until=NOW + timedelta(days=1)).collect()["mttr_ms"].item() == 180 * 60_000

@@ -74,6 +74,28 @@ def test_days_that_are_all_alike_leave_no_doubt() -> None:
     assert [float(b[0]) for b in share_by_days(drawn, counts * 0.5, counts)] == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("odd", [1, 2, 3])
+def test_rounding_of_resamples_without_the_odd_days_makes_no_bound(odd: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 40, (14, 1)).astype(np.float64)
+    means = np.full((14, 1), 100.1)
+    means[:odd] *= rng.uniform(1.2, 3, (odd, 1))  # 3.5 % of the resamples and more hold none of these: alike, but 1e-14
+    low, high = mean_by_days(resampled_days(14, seed=seed), means * counts, counts)
+
+    assert np.isnan(low[0])
+    assert np.isnan(high[0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_bound_infinitely_far_away_warns_of_nothing() -> None:
+    counts = np.full((14, 1), 7.0)
+    below = counts - 1e-4
+    below[:2] = 0.0
+
+    assert share_by_days(resampled_days(14, seed=0), below, counts)[0][0] == 0.0
+
+
 def test_where_one_day_has_all_of_a_kind_the_share_is_not_bounded() -> None:
     drawn, counts = resampled_days(14, seed=0), np.full((14, 1), 7.0)
     below = counts.copy()

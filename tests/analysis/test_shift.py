@@ -146,6 +146,31 @@ def test_missing_days_are_no_matter() -> None:
     assert found.shift == pytest.approx(60, abs=15)
 
 
+def test_days_that_came_to_other_days_of_the_week_are_compared_all_the_same() -> None:
+    before = [week * 7 + day for week in range(-12, 0) for day in range(5)]
+    now = [week * 7 + day for week in range(4) for day in (5, 6)]
+    found = shift_of_days(np.array([100.0] * len(before) + [130.0] * len(now)), np.array(before + now))
+
+    assert not found.same_weekdays
+    assert found.shift == 30.0
+    assert found.p_value < 0.05
+
+
+def test_weeks_that_share_one_day_are_not_taken_for_alike() -> None:
+    # one Friday is all that the weeks of both sides share: it alone would be held against all days of other weeks
+    offsets = np.array(
+        [week * 7 + day for week in range(-12, 0) for day in range(5)]
+        + [4]
+        + [week * 7 + day for week in range(4) for day in (5, 6)]
+    )
+    alarms = 0
+    for seed in range(200):
+        values = np.random.default_rng(seed).normal(100, 8, len(offsets))
+        alarms += shift_of_days(values, offsets, rounds=499).p_value <= 0.05
+
+    assert alarms <= 20  # of 200, 10 expected
+
+
 def test_same_days_and_seed_same_result_and_another_seed_nearly() -> None:
     values, offsets = _values(3, 14, 7, slower=6.0), _offsets(14, 7)
     one, again, other = (shift_of_days(values, offsets, seed=seed) for seed in (1, 1, 2))
