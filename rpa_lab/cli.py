@@ -184,7 +184,7 @@ def show_workflows(table: pl.DataFrame, *, title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rpa_lab.chart.units import duration_text
+    from rpa_lab.units import duration_text
 
     shown = Table(
         title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True

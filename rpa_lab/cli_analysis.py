@@ -230,7 +230,7 @@ def _stats(stats: PerformanceStats, *, title: str) -> None:
     import polars as pl
 
     from rpa_lab.analysis.intervals import DAYS
-    from rpa_lab.chart.units import duration_text, percent_text
+    from rpa_lab.units import duration_text, percent_text
 
     def between(interval: Interval | None, text: Any) -> tuple[str, str]:
         if interval is None or interval.low is None or interval.high is None:
@@ -278,7 +278,7 @@ def _failures(found: Failures, *, title: str) -> None:
 def _breakdown(table: pl.DataFrame, *, title: str) -> None:
     import polars as pl
 
-    from rpa_lab.chart.units import duration_text, percent_text
+    from rpa_lab.units import duration_text, percent_text
 
     names = table.columns[: table.columns.index("ended")]
     shown = table.select(
@@ -300,7 +300,7 @@ def _breakdown(table: pl.DataFrame, *, title: str) -> None:
 
 
 def _categories(table: pl.DataFrame) -> pl.DataFrame:
-    from rpa_lab.chart.units import duration_text, percent_text
+    from rpa_lab.units import duration_text, percent_text
 
     return table.select(
         "category",
@@ -325,7 +325,7 @@ def _messages(table: pl.DataFrame) -> pl.DataFrame:
 def _figures(table: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    from rpa_lab.chart.units import duration_text, percent_text
+    from rpa_lab.units import duration_text, percent_text
 
     def text(value: float | None, unit: str) -> str:
         if value is None:

@@ -11,9 +11,9 @@ from html import escape
 from statistics import median
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from rpa_lab.chart.units import TimeUnit, duration_text, percent_text, time_unit
 from rpa_lab.errors import InputError, quote
 from rpa_lab.result import plain
+from rpa_lab.units import TimeUnit, duration_text, percent_text, time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,9 +12,9 @@ import polars as pl
 
 from rpa_lab.chart.failures import category_name
 from rpa_lab.chart.theme import short
-from rpa_lab.chart.units import count_text, duration_text, percent_text
 from rpa_lab.report.block import Kpi, Kpis, Text
 from rpa_lab.report.model import Provenance, Report, ReportPeriod
+from rpa_lab.units import count_text, duration_text, percent_text
 
 if TYPE_CHECKING:
     from rpa_lab.analysis.competing import TimeToCompletion

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rpa_lab.chart.theme import short
-from rpa_lab.chart.units import count_text
 from rpa_lab.report.block import Table
+from rpa_lab.units import count_text
 
 if TYPE_CHECKING:
     from rpa_lab.analysis.failures import Failures

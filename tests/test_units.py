@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpa_lab.chart.units import count_text, duration_text, percent_text, time_unit
+from rpa_lab.units import count_text, duration_text, percent_text, time_unit
 from tests.strategies import durations_ms
 
 _MS = {"ms": 1.0, "s": 1e3, "min": 60e3, "h": 3600e3}
