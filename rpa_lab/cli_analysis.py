@@ -86,7 +86,7 @@ def failures(
     from rpa_lab.lab import Lab
 
     lab = Lab(store, tz=tz, as_of=as_of)
-    found = lab.failures(period, workflow_id=workflow)
+    found = lab.failures(workflow, period)
     _print(found, as_json=as_json, people=lambda: _failures(found, title=_about(workflow, lab.span(period))))
 
 

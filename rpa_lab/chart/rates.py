@@ -25,7 +25,7 @@ def success_rates(groups: pl.DataFrame, *, of: str = "workflow_id", most: int = 
     Parameters
     ----------
     groups : polars.DataFrame
-        `ReliabilityAnalyzer.by`: one row per group with ``ended``, ``success_rate``, ``success_low``, ``success_high``,
+        `ReliabilityAnalyzer.breakdown`: one row per group with ``ended``, ``success_rate``, ``success_low``, ``success_high``,
         ``first_attempt_rate`` (percent 0-100) and the column `of`.
     of : str
         The column that names a group.

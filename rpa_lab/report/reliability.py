@@ -50,7 +50,7 @@ def most_broken(groups: pl.DataFrame) -> str | None:
     Parameters
     ----------
     groups : polars.DataFrame
-        `ReliabilityAnalyzer.by("workflow_id")`: ``workflow_id``, ``breakdowns``, ``ended``.
+        `ReliabilityAnalyzer.breakdown`: ``workflow_id``, ``breakdowns``, ``ended``.
 
     Returns
     -------

@@ -25,7 +25,7 @@ def groups_table(groups: pl.DataFrame, *, of: str = "workflow_id", label: str = 
     Parameters
     ----------
     groups : polars.DataFrame
-        `ReliabilityAnalyzer.by`.
+        `ReliabilityAnalyzer.breakdown`.
     of : str
         The column that names a group.
     label : str

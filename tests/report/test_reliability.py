@@ -69,11 +69,11 @@ def test_nothing_is_said_of_nothing(root: Path) -> None:
     assert words.summary(stats) == "No run ended in this period."
     assert words.doubts(stats) == ()
     assert [tile.text for tile in words.key_figures(stats).tiles] == ["–"] * 4
-    assert words.most_broken(analyzer.by("workflow_id", "2026-10")) is None
+    assert words.most_broken(analyzer.breakdown(period="2026-10")) is None
     assert words.completion_words(analyzer.time_to_completion("w", "2026-10")).text.startswith(
         "No run of this workflow"
     )
-    assert words.healing_figures(analyzer.recoveries("2026-10")).tiles[0].note == "nothing was tried"
+    assert words.healing_figures(analyzer.recoveries(period="2026-10")).tiles[0].note == "nothing was tried"
 
 
 def test_every_figure_has_its_n_and_its_interval(root: Path) -> None:
@@ -104,11 +104,11 @@ def test_failures_that_no_rule_knows_are_doubted(root: Path) -> None:
 def test_hostile_words_are_text_in_every_table(root: Path) -> None:
     nasty = "</script><script>alert(1)</script> {{7*7}}"
     analyzer = ReliabilityAnalyzer(_store(root, "completed", "failed", error=nasty))
-    table = tables.messages_table(analyzer.messages("2026-11"))
+    table = tables.messages_table(analyzer.messages(period="2026-11"))
 
     assert table.rows[0][0] == nasty.replace("7", "<n>").replace("1", "<n>")
     assert "<script>" not in table._repr_html_()
-    assert tables.causes_table(analyzer.failures("2026-11")).rows[0][:3] == ("unknown", 1, 1.0)
+    assert tables.causes_table(analyzer.failures(period="2026-11")).rows[0][:3] == ("unknown", 1, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_the_page_says_what_the_analyzer_says(rendered: Rendered) -> None:
 
     assert rendered.report.summary == words.summary(stats)
     assert rendered.report.provenance.n == stats.ended + stats.running
-    assert [row[:2] for row in found["By workflow"].rows] == analyzer.by("workflow_id", "all").select(
+    assert [row[:2] for row in found["By workflow"].rows] == analyzer.breakdown(period="all").select(
         "workflow_id", "ended"
     ).rows()
     assert sum(int(str(row[1])) for row in found["Causes"].rows) == stats.failed
