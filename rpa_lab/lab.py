@@ -16,6 +16,7 @@ from rpa_lab.analysis.overview import by_day, by_workflow, distribution
 from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
 from rpa_lab.errors import InputError, quote
 from rpa_lab.period import Period, Span
+from rpa_lab.readable import table_html
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 if TYPE_CHECKING:
@@ -346,7 +347,7 @@ class Lab:
         where = escape(self.store.where)
         if table.is_empty():
             return f"<p><b>Lab</b> over {where}: nothing recorded yet</p>"
-        return f"<p><b>Lab</b> over {where}, {escape(period.describe())}</p>{table._repr_html_()}"
+        return f"<p><b>Lab</b> over {where}, {escape(period.describe())}</p>{table_html(table)}"
 
     def _local(self, rows: pl.DataFrame) -> pl.DataFrame:
         times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from rpa_lab.cli_options import number_text, show
+from rpa_lab.cli_options import show
 
 WIDE = pl.DataFrame({"workflow_id": ["customer_address_change"], "n": [11_662], "between": ["33.5 s to 1 min 5 s"]})
 
@@ -31,18 +31,3 @@ def test_a_narrow_table_does_not_break_its_title(capsys: pytest.CaptureFixture[s
     show(pl.DataFrame({"n": [1]}), title="executions, 2 October 2026 to 1 November 2026 (UTC)")
 
     assert "executions, 2 October 2026 to 1 November 2026 (UTC)" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (27_230.4, "27,230"),
-        (3.858e-13, "< 0.0001"),
-        (-1e-9, "> -0.0001"),
-        (0.0, "0"),
-        (15.2236, "15.22"),
-        (2e-4, "0.0002"),
-    ],
-)
-def test_numbers_are_shown_without_exponents(value: float, text: str) -> None:
-    assert number_text(value) == text

@@ -31,9 +31,7 @@ from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 __all__ = ["GROUPS", "ReliabilityAnalyzer", "ReliabilityStats"]
 
-GROUPS: Final = {
-    word: COLUMNS[column] for word, (table, column) in PERFORMANCE_GROUPS.items() if table == "executions"
-}
+GROUPS: Final = {word: COLUMNS[column] for word, (table, column) in PERFORMANCE_GROUPS.items() if table == "executions"}
 """By what reliability can be broken down, in the words of performance: the columns that make a group."""
 
 _ABOUT: Final = "these runs only"
@@ -119,6 +117,7 @@ class ReliabilityAnalyzer:
 
     def __init__(self, time_series_store: TimeSeriesStore) -> None:
         self.store = time_series_store
+        self._read: tuple[tuple[object, ...], pl.DataFrame] | None = None
 
     def analyze_workflow(self, workflow_id: str, start_time: datetime, end_time: datetime) -> ReliabilityStats:
         """Analyze the reliability of a workflow.
@@ -375,10 +374,17 @@ class ReliabilityAnalyzer:
         return failed
 
     def _failed(self, span: Span, during: Span, workflow_id: str | None) -> pl.DataFrame:
-        """The failed runs, times in the period's zone."""
-        failed = failures_of(self.store, span, during=during, workflow_id=workflow_id)
-        times = [name for name, kind in failed.schema.items() if isinstance(kind, pl.Datetime)]
-        return failed.with_columns(pl.col(times).dt.convert_time_zone(span.tz))
+        """The failed runs, times in the period's zone; the last ones are kept while files and rules are the same.
+
+        Their texts are most of what a report reads, and five of its parts are made of them.
+        """
+        files = self.store.fingerprint(during, tables=_TABLES)
+        asked = (workflow_id, span, during, self.store.settings.failures, files)
+        if self._read is None or self._read[0] != asked:
+            failed = failures_of(self.store, span, during=during, workflow_id=workflow_id)
+            times = [name for name, kind in failed.schema.items() if isinstance(kind, pl.Datetime)]
+            self._read = asked, failed.with_columns(pl.col(times).dt.convert_time_zone(span.tz))
+        return self._read[1]
 
     def _span(self, workflow_id: str | None, period: PeriodLike) -> Span:
         if workflow_id is not None and not isinstance(workflow_id, str):

@@ -25,8 +25,8 @@ def success_rates(groups: pl.DataFrame, *, of: str = "workflow_id", most: int = 
     Parameters
     ----------
     groups : polars.DataFrame
-        `ReliabilityAnalyzer.breakdown`: one row per group with ``ended``, ``success_rate``, ``success_low``, ``success_high``,
-        ``first_attempt_rate`` (percent 0-100) and the column `of`.
+        `ReliabilityAnalyzer.breakdown`: one row per group with ``ended``, ``success_rate``, ``success_low``,
+        ``success_high``, ``first_attempt_rate`` (percent 0-100) and the column `of`.
     of : str
         The column that names a group.
     most : int

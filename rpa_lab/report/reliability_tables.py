@@ -8,7 +8,7 @@ import polars as pl
 
 from rpa_lab.chart.theme import short
 from rpa_lab.report.block import Table
-from rpa_lab.units import count_text
+from rpa_lab.units import count_text, name_text
 
 if TYPE_CHECKING:
     from rpa_lab.analysis.failures import Failures
@@ -36,7 +36,7 @@ def groups_table(groups: pl.DataFrame, *, of: str = "workflow_id", label: str = 
     Table
     """
     shown = groups.select(
-        of,
+        _named(of),
         "ended",
         "success_rate",
         "success_low",
@@ -97,7 +97,7 @@ def messages_table(messages: pl.DataFrame, *, most: int = _SHOWN) -> Table:
     Parameters
     ----------
     messages : polars.DataFrame
-        `ReliabilityAnalyzer.messages`.
+        `Failures.messages`.
     most : int
         How many to show.
 
@@ -135,7 +135,7 @@ def steps_table(failures: Failures, *, most: int = _SHOWN) -> Table:
     Table
     """
     shown = failures.nodes.head(most).select(
-        "workflow_id", pl.col("node_id").fill_null("(no step failed)"), _names("category"), "failures", "share"
+        _named("workflow_id"), pl.col("node_id").fill_null("(no step failed)"), _names("category"), "failures", "share"
     )
     if failures.workflow_id is not None:
         shown = shown.drop("workflow_id")
@@ -194,7 +194,7 @@ def trends_table(found: Recoveries, *, most: int = 8) -> Table:
     Table
     """
     shown = found.rising.head(most).select(
-        "workflow_id",
+        _named("workflow_id"),
         "node_id",
         "visits",
         "healed",
@@ -223,7 +223,13 @@ def trends_table(found: Recoveries, *, most: int = 8) -> Table:
 
 
 def _said(template: str | None) -> str:
-    return "(nothing said)" if template is None else short(template, most=110)
+    return "(nothing said)" if template is None or not template.strip() else short(template, most=110)
+
+
+def _named(column: str) -> pl.Expr:
+    """Names, also those that are blank."""
+    name = pl.col(column)
+    return pl.when(name.str.strip_chars() == "").then(pl.lit(name_text(""))).otherwise(name).alias(column)
 
 
 def _names(column: str) -> pl.Expr:
