@@ -23,6 +23,7 @@ from rpa_lab.units import count_text, duration_text, name_text, number_text, per
 
 __all__ = [
     "Bounded",
+    "between_text",
     "bounds_of",
     "column_texts",
     "figure_text",
@@ -54,19 +55,20 @@ class Bounded(Protocol):
     doubt: str | None
 
 
-def heading(name: str) -> str:
+def heading(name: str, beside: Collection[str] = ()) -> str:
     """A field's or a column's name in words, without the unit that its values are said with.
 
     Examples
     --------
-    >>> heading("p95_duration_ms"), heading("workflow_id")
-    ('p95 duration', 'workflow id')
+    >>> heading("p95_duration_ms"), heading("workflow_id"), heading("unrestored_ms", ["unrestored"])
+    ('p95 duration', 'workflow id', 'unrestored time')
     """
-    return name.replace("_ms_", "_").removesuffix("_ms").replace("_", " ")
+    bare = name.replace("_ms_", "_").removesuffix("_ms")
+    return (f"{bare}_time" if bare != name and bare in beside else bare).replace("_", " ")
 
 
 def unit_of(name: str, beside: Collection[str] = ()) -> str:
-    """In which unit the values of a field or a column are: ms, percent, fraction, weekday, hour_of_week, or none.
+    """In which unit the values of a field or a column are.
 
     Parameters
     ----------
@@ -78,13 +80,14 @@ def unit_of(name: str, beside: Collection[str] = ()) -> str:
     Returns
     -------
     str
+        ms, percent, fraction, level (a fraction too), weekday, hour_of_week, or empty.
 
     Examples
     --------
     >>> unit_of("mean_ms_low"), unit_of("low", ["kept_percent", "low", "high"]), unit_of("n_success_rate")
     ('ms', 'percent', '')
     """
-    if name in ("weekday", "hour_of_week"):
+    if name in ("weekday", "hour_of_week", "level"):
         return name
     if name.startswith("n_"):
         return ""
@@ -92,9 +95,10 @@ def unit_of(name: str, beside: Collection[str] = ()) -> str:
     base = of or name.removesuffix("_low").removesuffix("_high")
     if base.endswith("_ms"):
         return "ms"
-    if base == "percent" or base.endswith(("_percent", "_rate")):
+    promised = base == "share" and "kept_percent" in beside  # a target is set in percent
+    if promised or base in ("percent", "utilisation") or base.endswith(("_percent", "_rate")):
         return "percent"
-    return "fraction" if base in ("share", "level") or base.endswith("_share") else ""
+    return "fraction" if base == "share" or base.endswith("_share") else ""
 
 
 def bounds_of(name: str, beside: Collection[str]) -> tuple[str, ...]:
@@ -194,7 +198,19 @@ def interval_text(interval: Bounded, unit: str = "") -> str:
     if interval.low is None or interval.high is None:
         return f"unknown: {interval.doubt}"
     about = speaks_of(interval.basis, interval.days)
-    return f"{_between(interval.low, interval.high, unit)} ({value_text(interval.level, 'fraction')}, {about})"
+    return between_text(interval.low, interval.high, unit, level=interval.level, about=about)
+
+
+def between_text(low: float, high: float, unit: str = "", *, level: float, about: str = "") -> str:
+    """Bounds in words, with their level (fraction 0-1) and what they speak of.
+
+    Examples
+    --------
+    >>> between_text(69.9, 97.2, "percent", level=0.95, about="these runs only")
+    '70 % to 97.2 % · 95 %, these runs only'
+    """
+    said = ", ".join(filter(None, (value_text(level, "level"), about)))
+    return f"{value_text(low, unit)} to {value_text(high, unit)} · {said}"
 
 
 def speaks_of(basis: str, days: int | None = None) -> str:
@@ -272,13 +288,17 @@ def table_html(frame: pl.DataFrame, *, source: str = "") -> str:
     within = {part for found in bounds.values() for part in found} | ({"unit"} if "value" in frame.columns else set())
     shown = [name for name in frame.columns if name not in within]
     left_out, shown = shown[_COLUMNS:], shown[:_COLUMNS]
-    below = {name: _bounds_texts(texts, bounds[name]) for name in shown if name in bounds}
+    about = {text for name in shown if len(bounds.get(name, ())) > 2 for text in texts[bounds[name][2]]} - {"–"}
+    below = {name: _bounds_texts(texts, bounds[name], said=len(about) > 1) for name in shown if name in bounds}
+    wraps = {name: "" if frame[name].dtype in (pl.String, pl.List) else ";white-space:nowrap" for name in shown}
     sides = {name: "right" if frame[name].dtype.is_numeric() else "left" for name in shown}
-    head = "".join(f"<th style='text-align:{sides[name]}'>{escape(heading(name))}</th>" for name in shown)
+    head = "".join(
+        f"<th style='text-align:{sides[name]}'>{escape(heading(name, frame.columns))}</th>" for name in shown
+    )
     body = "".join(
         "<tr>"
         + "".join(
-            f"<td style='text-align:{sides[name]};vertical-align:top'>{escape(_cut(texts[name][row]))}"
+            f"<td style='text-align:{sides[name]};vertical-align:top{wraps[name]}'>{escape(_cut(texts[name][row]))}"
             f"{_small(below[name][row]) if name in below else ''}</td>"
             for name in shown
         )
@@ -287,9 +307,11 @@ def table_html(frame: pl.DataFrame, *, source: str = "") -> str:
     )
     more = [f"{frame.height - _ROWS:,} more rows"] if frame.height > _ROWS else []
     more += [f"{count_text(len(left_out), 'more column')}: {', '.join(map(heading, left_out))}"] if left_out else []
-    note = f"… and {'; '.join(more)}{f' ({source} has all)' if source else ''}" if more else ""
-    said = f"<p style='opacity:.75'>{escape(note)}</p>" if note else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{said}"
+    notes = [f"Intervals speak of {speaks_of(about.pop())}."] if len(about) == 1 else []
+    notes += [f"… and {'; '.join(more)}{f' ({source} has all)' if source else ''}"] if more else []
+    said = "".join(f"<p style='opacity:.75;margin:.3em 0'>{escape(note)}</p>" for note in notes)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div style='overflow-x:auto'>{table}</div>{said}"
 
 
 def _figure(value: float, unit: str) -> str:
@@ -302,16 +324,14 @@ def _figure(value: float, unit: str) -> str:
             return percent_text(value / 100)
         case "fraction":
             return percent_text(value)
+        case "level":
+            return f"{value * 100:g} %"
         case "weekday":
             return _WEEKDAYS[int(value) - 1]
         case "hour_of_week":
             return f"{_WEEKDAYS[int(value) // 24]} {int(value) % 24:02}:00"
         case _:
             return f"{value:,}" if isinstance(value, int) else number_text(value)
-
-
-def _between(low: float, high: float, unit: str) -> str:
-    return f"{value_text(low, unit)} to {value_text(high, unit)}"
 
 
 def _texts(rows: pl.DataFrame, name: str) -> list[str]:
@@ -344,9 +364,10 @@ def _offset(at: datetime) -> str:
     return f"{said[:3]}:{said[3:5]}"
 
 
-def _bounds_texts(texts: Mapping[str, list[str]], names: tuple[str, ...]) -> list[str]:
+def _bounds_texts(texts: Mapping[str, list[str]], names: tuple[str, ...], *, said: bool) -> list[str]:
+    """The bounds of each row; and of what they speak, where that is `said` of each."""
     low, high, *basis = names
-    about = texts[basis[0]] if basis else [""] * len(texts[low])
+    about = texts[basis[0]] if basis and said else [""] * len(texts[low])
     return [
         "" if "–" in (one, other) else f"{one} to {other}{f', {speaks_of(rests)}' if rests not in ('', '–') else ''}"
         for one, other, rests in zip(texts[low], texts[high], about, strict=True)

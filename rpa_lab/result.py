@@ -11,6 +11,7 @@ import polars as pl
 
 from rpa_lab.readable import (
     Bounded,
+    between_text,
     bounds_of,
     heading,
     interval_text,
@@ -24,6 +25,8 @@ from rpa_lab.units import name_text
 
 __all__ = ["Result", "plain"]
 
+_SHORT: Final = 24
+_WHOLE_LINE: Final = " style='grid-column:1/-1'"
 _AT_THE_HEAD: Final = ("workflow_id", "time_period", "tz", "warnings")
 
 
@@ -56,11 +59,12 @@ class Result:
         items = dict(self._items())
         facts = {n: v for n, v in items.items() if n not in _AT_THE_HEAD and not isinstance(v, pl.DataFrame)}
         below = _bounds(facts)
+        folded = {name for parts, _ in below.values() for name in parts}
+        texts = {name: _fact(name, value, items) for name, value in facts.items() if name not in folded}
         shown = "".join(
-            f"<div><span style='opacity:.75'>{escape(heading(name))}</span> <b>{escape(_fact(name, value, items))}</b>"
-            f"{_small(below[name][1]) if name in below else ''}</div>"
-            for name, value in facts.items()
-            if not any(name in parts for parts, _ in below.values())
+            f"<div{_WHOLE_LINE if len(text) > _SHORT else ''}><span style='opacity:.75'>{escape(heading(name, items))}"
+            f"</span> <b>{escape(text)}</b>{_small(below[name][1]) if name in below else ''}</div>"
+            for name, text in texts.items()
         )
         tables = "".join(
             f"<p style='margin:1em 0 .3em'><b>{escape(heading(name))}</b></p>{table_html(value, source=f'.{name}')}"
@@ -153,10 +157,8 @@ def _bounds(facts: dict[str, Any]) -> dict[str, tuple[tuple[str, ...], str]]:
                 found[name] = names, ""
                 continue
             about = speaks_of(str(facts[basis[0]])) if basis else facts.get("about", "")
-            level = value_text(facts.get("level", 0.95), "fraction")
-            unit = unit_of(name, facts)
-            words = f"{value_text(facts[low], unit)} to {value_text(facts[high], unit)}"
-            found[name] = names, f"{words} ({', '.join(filter(None, (level, about)))})"
+            level = facts.get("level", 0.95)
+            found[name] = names, between_text(facts[low], facts[high], unit_of(name, facts), level=level, about=about)
     return found
 
 
