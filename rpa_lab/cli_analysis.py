@@ -352,20 +352,22 @@ def _figures(table: pl.DataFrame) -> pl.DataFrame:
     from rpa_lab.readable import column_texts
 
     values = pl.Series("value", column_texts(table)["value"], dtype=pl.String)
-    between = _with_interval(table)[_INTERVAL]
-    return table.select("label", values, between, "n", "note")
+    return _with_interval(table).select("label", values, _INTERVAL, "speaks_of", "n", "note")
 
 
 def _with_interval(table: pl.DataFrame) -> pl.DataFrame:
-    """The table with the bounds of its figure as one column of text."""
+    """The table with the bounds of its figure as one column of text, and beside it what they speak of."""
     import polars as pl
 
-    from rpa_lab.readable import column_texts
+    from rpa_lab.readable import column_texts, speaks_of
 
     texts = column_texts(table)
     between = ["–" if "–" in pair else " to ".join(pair) for pair in zip(texts["low"], texts["high"], strict=True)]
-    return table.drop("low", "high").insert_column(
-        table.columns.index("low"), pl.Series(_INTERVAL, between, dtype=pl.String)
+    about = ["" if basis is None else speaks_of(basis) for basis in table["basis"]]
+    return (
+        table.with_columns(low=pl.Series(between, dtype=pl.String), high=pl.Series(about, dtype=pl.String))
+        .drop("basis")
+        .rename({"low": _INTERVAL, "high": "speaks_of"})
     )
 
 

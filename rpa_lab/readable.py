@@ -9,7 +9,7 @@ reads "0.0076" where it is `p_value`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from html import escape
 from math import isfinite
@@ -23,6 +23,7 @@ from rpa_lab.units import count_text, duration_text, name_text, number_text, per
 
 __all__ = [
     "Bounded",
+    "bases_text",
     "between_text",
     "bounds_of",
     "column_texts",
@@ -224,6 +225,20 @@ def speaks_of(basis: str, days: int | None = None) -> str:
     if basis != "days":
         return basis
     return "the long run" if days is None else f"the long run ({count_text(days, 'day')})"
+
+
+def bases_text(bases: Iterable[str | None]) -> str:
+    """Of what the intervals of a table speak, all together.
+
+    Examples
+    --------
+    >>> bases_text(["days", None, "days"]), bases_text(["these runs only", "days"])
+    ('the long run', 'the long run, or these runs only where there are fewer than 14 days')
+    """
+    known = sorted({basis for basis in bases if basis is not None})
+    if len(known) > 1:
+        return f"{speaks_of(known[0])}, or {', '.join(known[1:])} where there are fewer than 14 days"
+    return speaks_of(known[0]) if known else "nothing"
 
 
 def period_text(said: str, *, tz: str) -> str:

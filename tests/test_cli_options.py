@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 
@@ -31,3 +33,16 @@ def test_a_narrow_table_does_not_break_its_title(capsys: pytest.CaptureFixture[s
     show(pl.DataFrame({"n": [1]}), title="executions, 2 October 2026 to 1 November 2026 (UTC)")
 
     assert "executions, 2 October 2026 to 1 November 2026 (UTC)" in capsys.readouterr().out
+
+
+def test_an_hour_that_the_clock_shows_twice_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    hours = [datetime(2026, 10, 25, hour, tzinfo=UTC) for hour in (0, 1, 2)]
+    rows = pl.DataFrame({"hour": hours, "count": [1, 2, 3]}).with_columns(
+        pl.col("hour").dt.convert_time_zone("Europe/Paris")
+    )
+    show(rows, title="")
+
+    said = capsys.readouterr().out
+    for text in ("2026-10-25 02:00 +02:00", "2026-10-25 02:00 +01:00", "2026-10-25 03:00 "):
+        assert text in said
+    assert "03:00 +" not in said

@@ -87,7 +87,8 @@ _COLUMNS = (
     *("hours_replaced", "exception_hours", "hours_saved", "benefit", "cost", "roi_percent"),
     *("unplaced", "without_robot"),
 )
-_COUNTS = {"target": pl.Int64, "workflow_id": pl.String, **dict.fromkeys(OUTCOMES, pl.Int64)}
+_TARGETS = {"target": pl.Int64, "workflow_id": pl.String}
+_NO_OUTCOME = [pl.lit(0, pl.Int64).alias(name) for name in OUTCOMES]
 
 
 class KpiAnalyzer:
@@ -140,7 +141,7 @@ class KpiAnalyzer:
             table,
             asked=asked,
             cost=cost,
-            levels=self._levels(asked, of_case).filter(asked.is_it),
+            levels=self._levels(asked, of_case),
             robots=self._robots(asked),
             warnings=(
                 *self.store.warnings(asked.span, tables=("executions", "steps", "recoveries")),
@@ -173,7 +174,7 @@ class KpiAnalyzer:
         of_case = self._case_of(asked)
         table, _ = self._table(asked, of_case)
         broken = (
-            self._levels(asked, of_case)
+            self._levels(asked, of_case, side_by_side=True)
             .filter(pl.col("workflow_id").is_not_null())
             .group_by("workflow_id")
             .agg(sla_n=pl.col("n").sum(), sla_breaches=pl.col("breaches").sum())
@@ -222,7 +223,7 @@ class KpiAnalyzer:
         )
 
     def service_levels(self, period: PeriodLike = "30d") -> pl.DataFrame:
-        """Each target of `rpa_lab.toml`, for each workflow that it applies to and (workflow_id null) for all of these.
+        """Each target of `rpa_lab.toml`: of one workflow, or for each workflow and (workflow_id null) for all of these.
 
         Parameters
         ----------
@@ -235,7 +236,7 @@ class KpiAnalyzer:
             Columns of `rpa_lab.analysis.service_levels.service_levels`.
         """
         asked = self._asked(period)
-        return self._levels(asked, self._case_of(asked))
+        return self._levels(asked, self._case_of(asked), side_by_side=True)
 
     def _asked(self, period: PeriodLike, *, workflow_id: str | None = None) -> Asked:
         span, settings = self.store.span(period), self.store.settings
@@ -257,14 +258,14 @@ class KpiAnalyzer:
 
         def counted() -> pl.LazyFrame:
             runs = self._marked_runs(asked, during)
-            columns = ["workflow_id", "status", "retry_count"]
+            columns, tz = ["workflow_id", "status", "retry_count", "started_at"], asked.span.tz
             steps = self.store.scan("steps", asked.span, columns=columns, workflow_id=asked.workflow_id)
             parts = [
-                each_and_all(count_cases, cases(runs, of_case)),
-                each_and_all(count_steps, steps),
+                each_and_all(partial(count_cases, tz=tz), cases(runs, of_case)),
+                each_and_all(partial(count_steps, tz=tz), steps),
                 each_and_all(partial(work_by_workflow, working=asked.working), self._work(asked)),
             ]
-            table = each_and_all(count_runs, runs)
+            table = each_and_all(partial(count_runs, tz=tz), runs)
             for part in parts:
                 table = table.join(part, on="workflow_id", how="full", coalesce=True, nulls_equal=True)
             return table.with_columns(
@@ -320,11 +321,17 @@ class KpiAnalyzer:
             .sort("busy_ms", "robot", descending=[True, False])
         )
 
-    def _levels(self, asked: Asked, of_case: pl.DataFrame) -> pl.DataFrame:
-        """Each target by workflow, and (workflow_id null) for all to which it applies; of one workflow the former."""
+    def _levels(self, asked: Asked, of_case: pl.DataFrame, *, side_by_side: bool = False) -> pl.DataFrame:
+        """Each target with the workflow that it is of, else for what is asked; side by side also for each workflow."""
         targets = asked.settings.sla
-        if not targets:
-            return service_levels(pl.DataFrame(schema=_COUNTS), targets)
+        mine = {
+            number: target.workflow_id or asked.workflow_id
+            for number, target in enumerate(targets)
+            if asked.workflow_id is None or target.workflow_id in (None, asked.workflow_id)
+        }
+        whole = pl.DataFrame({"target": list(mine), "workflow_id": list(mine.values())}, schema=_TARGETS)
+        if not mine:
+            return service_levels(whole.with_columns(pl.lit(None, pl.Date).alias("day"), *_NO_OUTCOME), targets)
 
         def counted() -> pl.LazyFrame:
             runs = self._runs(asked).with_columns(touched=pl.lit(value=False))  # promises don't ask how
@@ -335,18 +342,15 @@ class KpiAnalyzer:
                 now=asked.now,
                 working=asked.working,
                 tz=asked.calendar_tz,
+                day_tz=asked.span.tz,
             )
 
         each = self.store.collect(counted)
-        mine = [
-            (number, asked.workflow_id, 0, 0, 0, 0)
-            for number, target in enumerate(targets)
-            if asked.workflow_id is None or target.workflow_id in (None, asked.workflow_id)
-        ]
-        nothing = pl.DataFrame(mine, schema=_COUNTS, orient="row")
-        if asked.workflow_id is None:
-            nothing = pl.concat([nothing, each.with_columns(workflow_id=pl.lit(None, pl.String))])
-        counts = pl.concat([nothing, each]).group_by("target", "workflow_id").agg(pl.col(OUTCOMES).sum())
+        counts = whole.join(each.drop("workflow_id"), on="target", how="left", validate="1:m")
+        counts = counts.with_columns(pl.col(OUTCOMES).fill_null(0))
+        if side_by_side:
+            of_all = [number for number in mine if targets[number].workflow_id is None]
+            counts = pl.concat([counts, each.filter(pl.col("target").is_in(of_all)).select(counts.columns)])
         return service_levels(counts, targets)
 
 

@@ -1,7 +1,8 @@
 """How reliable workflows are: how often they succeed, why they fail, how soon they work again, what healing is worth.
 
-Rates are of executions that ended: completed, failed, cancelled, abandoned; those that run stand beside. Intervals are
-Wilson's, and speak of these runs only: runs of one day resemble each other, so for the long run they are too narrow.
+Rates are of executions that ended: completed, failed, cancelled, abandoned; those that run stand beside. Their
+intervals are those of `rpa_lab.analysis.rate_intervals`, as everywhere: from 14 days on they count how much days
+differ, below they speak of these runs only, and each says which.
 What is counted, and how, is said where it is counted: in `rates`, `reruns`, `outages`, `failures`, `messages`,
 `competing`, `recoveries` and `healing_trend`, all of `rpa_lab.analysis`.
 """
@@ -43,7 +44,8 @@ class ReliabilityStats(Result):
     """Reliability of one workflow (or of all: `workflow_id` None) in one period.
 
     `success_rate`, `first_attempt_rate` and `case_rate` are percent 0-100 of what has `ended`, of the same, and of
-    `cases`; None where there is none. Bounds are Wilson's at `level`, about `about`. Times are ms; `mtbf_ms` is
+    `cases`; None where there is none. Bounds are at `level`; `…_basis` says what they speak of: the long run ("days",
+    of which there are at least 14), or "these runs only", and of MTBF's bounds `about` does. Times are ms; `mtbf_ms` is
     operating time between breakdowns, `calendar_mtbf_ms` calendar time, `mttr_ms` the mean length of the `restorations`
     outages that have ended. `current_streak` runs in a row completed, or broke down, up to now. `categories` has one
     row per category of failures: see `rpa_lab.analysis.failures.by_category`.
@@ -63,16 +65,19 @@ class ReliabilityStats(Result):
     success_rate: float | None
     success_low: float | None
     success_high: float | None
+    success_basis: str | None
     first_attempts: int
     first_attempt_rate: float | None
     first_attempt_low: float | None
     first_attempt_high: float | None
+    first_attempt_basis: str | None
     cases: int
     cases_completed: int
     cases_running: int
     case_rate: float | None
     case_low: float | None
     case_high: float | None
+    case_basis: str | None
     attempts_per_case: float | None
     cases_before: int
     dangling: int
@@ -157,7 +162,11 @@ class ReliabilityAnalyzer:
             tz=span.tz,
             **known,
             categories=by_category(self._failed(span, during, workflow_id).lazy()).collect(),
-            warnings=(*self.store.warnings(span, tables=_TABLES), *_case_warnings(known)),
+            warnings=(
+                *self.store.warnings(span, tables=_TABLES),
+                *self._step_warning(during, workflow_id, ended=known["ended"]),
+                *_case_warnings(known),
+            ),
         )
 
     def breakdown(
@@ -341,7 +350,7 @@ class ReliabilityAnalyzer:
         if tried.is_empty():
             self.store.check_workflow(workflow_id)
         strategies, nodes, categories, together = (
-            recovery_rates(tried.lazy(), by=by).collect()
+            recovery_rates(tried.lazy(), by=by, tz=span.tz).collect()
             for by in (["strategy"], ["workflow_id", "node_id"], ["category"], [])
         )
         known = together.drop("runs", "median_cost_ms").row(0, named=True)
@@ -365,6 +374,15 @@ class ReliabilityAnalyzer:
         """
         span = self._span(workflow_id, period)
         return self.store.collect(lambda: healing_of(self.store, span, workflow_id=workflow_id))
+
+    def _step_warning(self, during: Span, workflow_id: str | None, *, ended: int) -> tuple[str, ...]:
+        if not ended:
+            return ()
+        steps = self.store.collect(
+            lambda: self.store.scan("steps", during, columns=["execution_id"], workflow_id=workflow_id).head(1)
+        )
+        said = "no steps are recorded, so that retries are unknown: the rate at the first attempt knows of re-runs only"
+        return () if steps.height else (said,)
 
     def _failed_in(self, workflow_id: str | None, period: PeriodLike) -> pl.DataFrame:
         span = self._span(workflow_id, period)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rpa_lab.analysis.cases import case_of
-from rpa_lab.analysis.intervals import wilson_expr
+from rpa_lab.analysis.rate_intervals import day_of, rate_intervals, with_bounds
 from rpa_lab.measures import FINISHED
 
 if TYPE_CHECKING:
@@ -114,23 +114,26 @@ def case_rates(cases: pl.LazyFrame, *, by: Sequence[str], span: Span, level: flo
     span : Span
         The period; a case that began earlier is counted as `cases_before`, and in no rate.
     level : float
-        Of the interval.
+        Of the interval; a case counts for the day on which it began.
 
     Returns
     -------
     LazyFrame
         One row per group: the columns of `by`, cases (that have ended), cases_completed, cases_running
         (not completed, and one attempt runs), case_rate (percent 0-100 of those that ended), case_low, case_high,
-        attempts (a case, on average), cases_before, dangling, cyclic.
+        case_basis, attempts (a case, on average), cases_before, dangling, cyclic.
     """
     ours = (pl.col("began_at") >= span.start) & (pl.col("began_at") < span.end)
     ended = ours & pl.col("status").is_in(FINISHED)
-    low, high = wilson_expr(pl.col("cases_completed"), pl.col("cases"), level=level)
-    return (
+    completed = ours & (pl.col("status") == "completed")
+    bounds = rate_intervals(
+        cases, {"case": completed}, of=ended, day=day_of("began_at", tz=span.tz), by=by, level=level
+    )
+    counted = (
         cases.group_by(by)
         .agg(
             cases=ended.sum().cast(pl.Int64),
-            cases_completed=(ours & (pl.col("status") == "completed")).sum().cast(pl.Int64),
+            cases_completed=completed.sum().cast(pl.Int64),
             cases_running=(ours & (pl.col("status") == "running")).sum().cast(pl.Int64),
             attempts=pl.col("attempts").filter(ended).mean(),
             cases_before=(pl.col("began_at") < span.start).sum().cast(pl.Int64),
@@ -140,13 +143,11 @@ def case_rates(cases: pl.LazyFrame, *, by: Sequence[str], span: Span, level: flo
         .with_columns(
             case_rate=pl.when(pl.col("cases") > 0).then(
                 pl.col("cases_completed").cast(pl.Float64) / pl.col("cases") * 100
-            ),
-            case_low=low,
-            case_high=high,
+            )
         )
-        .select(
-            *by,
-            *("cases", "cases_completed", "cases_running", "case_rate", "case_low", "case_high", "attempts"),
-            *("cases_before", "dangling", "cyclic"),
-        )
+    )
+    return with_bounds(counted, bounds, by=by).select(
+        *by,
+        *("cases", "cases_completed", "cases_running", "case_rate", "case_low", "case_high", "case_basis"),
+        *("attempts", "cases_before", "dangling", "cyclic"),
     )

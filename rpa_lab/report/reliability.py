@@ -12,6 +12,7 @@ import polars as pl
 
 from rpa_lab.chart.failures import category_name
 from rpa_lab.chart.theme import short
+from rpa_lab.readable import speaks_of
 from rpa_lab.report.block import Kpi, Kpis, Text
 from rpa_lab.report.model import Provenance, Report, ReportPeriod
 from rpa_lab.units import count_text, duration_text, name_text, names_text, percent_text
@@ -139,7 +140,7 @@ def key_figures(stats: ReliabilityStats) -> Kpis:
     Kpis
     """
     bad = [f"{count:,} {name}" for name, count in _not_completed(stats) if count]
-    first = _between(stats.first_attempt_low, stats.first_attempt_high)
+    first = _between(stats.first_attempt_low, stats.first_attempt_high, stats.first_attempt_basis)
     mtbf = _between_times(stats.mtbf_low_ms, stats.mtbf_high_ms, about="if breakdowns come alone")
     out = f"{stats.unrestored:,} not over yet" if stats.unrestored else "all are over" if stats.restorations else ""
     success, smooth, between, again = (
@@ -148,7 +149,7 @@ def key_figures(stats: ReliabilityStats) -> Kpis:
             value=stats.success_rate,
             unit="percent",
             note=_joined(
-                _between(stats.success_low, stats.success_high),
+                _between(stats.success_low, stats.success_high, stats.success_basis),
                 ", ".join(bad) or ("all completed" if stats.ended else "none ended"),
             ),
         ),
@@ -176,7 +177,10 @@ def key_figures(stats: ReliabilityStats) -> Kpis:
         label="Cases that succeed",
         value=stats.case_rate,
         unit="percent",
-        note=f"of {count_text(stats.cases, 'case')}, {attempts:.2f} attempts each",
+        note=_joined(
+            _between(stats.case_low, stats.case_high, stats.case_basis),
+            f"of {count_text(stats.cases, 'case')}, {attempts:.2f} attempts each",
+        ),
     )
     return Kpis(tiles=(success, smooth, *((cases,) if attempts > 1 else ()), between, again))
 
@@ -265,7 +269,7 @@ def healing_figures(found: Recoveries) -> Kpis:
     -------
     Kpis
     """
-    rate = _between(found.recovery_low, found.recovery_high)
+    rate = _between(found.recovery_low, found.recovery_high, found.recovery_basis)
     tried = f"{found.recovered:,} of {count_text(found.attempts, 'attempt')}" if found.attempts else "nothing was tried"
     rising = found.rising.filter("rising").height
     return Kpis(
@@ -293,8 +297,10 @@ def _of(share: float, failed: int) -> str:
     return "the one failure" if failed == 1 else f"{percent_text(share)} of {failed:,} failures"
 
 
-def _between(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"95 %: {low:.1f} to {high:.1f} %"
+def _between(low: float | None, high: float | None, basis: str | None) -> str:
+    if low is None or high is None or basis is None:
+        return ""
+    return f"95 %, {speaks_of(basis)}: {low:.1f} to {high:.1f} %"
 
 
 def _between_times(low: float | None, high: float | None, *, about: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rpa_lab.chart.theme import short
+from rpa_lab.readable import bases_text
 from rpa_lab.report.block import Table
 from rpa_lab.units import count_text, name_text
 
@@ -60,8 +61,9 @@ def groups_table(groups: pl.DataFrame, *, of: str = "workflow_id", label: str = 
         title=f"By {label}",
         labels=labels,
         units=dict.fromkeys(("success_rate", "success_low", "success_high", "first_attempt_rate"), "percent"),
-        note="Bounds are 95 % intervals (Wilson) of these runs only. MTBF: time of operation between breakdowns. MTTR: "
-        "from a breakdown to the end of the next run that completes, nights and weekends included.",
+        note=f"Bounds are 95 % intervals; they speak of {bases_text(groups['success_basis'])}. MTBF: time of operation "
+        "between breakdowns. MTTR: from a breakdown to the end of the next run that completes, nights and weekends "
+        "included.",
     )
 
 

@@ -13,7 +13,7 @@ from rpa_lab.analysis.reliability import ReliabilityAnalyzer
 from rpa_lab.errors import UnknownNameError
 from rpa_lab.simulate import Flaws, fleet
 from rpa_lab.storage.compaction import compact
-from rpa_lab.storage.store import TimeSeriesStore
+from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 from tests import oracles
 
 if TYPE_CHECKING:
@@ -193,6 +193,35 @@ def test_a_period_without_runs_is_no_error_and_an_unknown_workflow_is(root: Path
             ask()
     with pytest.raises(UnknownNameError, match="reliability can't be broken down by 'robot_id'; did you mean 'robot'"):
         analyzer.breakdown(by="robot_id")
+
+
+class Counted(TimeSeriesStore):
+    """A store that counts how often the texts of failed runs are read."""
+
+    read_texts = 0
+
+    def scan(self, table: str, period: PeriodLike = "all", **options: Any) -> pl.LazyFrame:
+        self.read_texts += table == "executions" and "error_details" in (options.get("columns") or ())
+        return super().scan(table, period, **options)
+
+
+def test_what_failed_runs_say_is_read_once_and_again_when_there_is_more(root: Path) -> None:
+    _store(root)
+    store = Counted(root, as_of=NOW)
+    analyzer = ReliabilityAnalyzer(store)
+
+    def ask() -> int:
+        analyzer.analyze("w", "2026-11")
+        analyzer.recoveries("w", "2026-11")
+        analyzer.failure_days("w", "2026-11")
+        messages = analyzer.messages("w", "2026-11")
+        assert messages.equals(analyzer.failures("w", "2026-11").messages)
+        return int(messages["failures"].sum())
+
+    assert (ask(), store.read_texts) == (2, 1)
+    more = {"execution_id": "more", "workflow_id": "w", "started_at": AT, "completed_at": NOW, "status": "failed"}
+    store.write_frame("executions", pl.DataFrame([more]))
+    assert (ask(), store.read_texts) == (3, 2)
 
 
 def test_damage_is_said_in_the_results(root: Path) -> None:
