@@ -24,7 +24,7 @@ from rpa_lab.analysis.intervals import (
     wilson_expr,
 )
 from rpa_lab.analysis.resampling import LEAST_DAYS, mean_by_days, rate_by_days, resampled_days, share_by_days
-from rpa_lab.measures import finished
+from rpa_lab.measures import finished, local_day, seen_at
 
 __all__ = ["METHODS", "QUANTILES", "STATISTICS", "interval_of", "intervals_by", "timed_runs"]
 
@@ -64,12 +64,11 @@ def timed_runs(rows: pl.LazyFrame, *, by: Sequence[str], tz: str, status: str | 
         where it never said a time), duration_ms (null where it doesn't count), completed.
     """
     counted = finished() if status is None else pl.col("status") == status
-    at = pl.coalesce("started_at", "completed_at")
     return (
         rows.filter(finished())
         .select(
             *by,
-            day=at.dt.convert_time_zone(tz).dt.date(),
+            day=local_day(seen_at(), tz=tz),
             duration_ms=pl.when(counted).then(pl.col("duration_ms")),
             completed=pl.col("status") == "completed",
         )
