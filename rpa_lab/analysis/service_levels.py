@@ -30,7 +30,7 @@ from datetime import datetime, time, timedelta
 import polars as pl
 
 from rpa_lab.analysis.working_time import WorkingTime
-from rpa_lab.measures import finished
+from rpa_lab.measures import finished, local_day
 from rpa_lab.storage.settings_targets import CompletedBy, Completes, SlaTarget, Within
 from rpa_lab.storage.store import in_zone
 
@@ -58,7 +58,7 @@ def judged(
     executions : LazyFrame
         workflow_id, status, queued_at, started_at, duration_ms, last_seen_at.
     cases : LazyFrame
-        As `rpa_lab.analysis.cases.cases` makes them.
+        As `rpa_lab.analysis.cases.fold_cases` makes them.
     now : datetime
         What "now" is.
     working : WorkingTime
@@ -217,7 +217,7 @@ def _outcome(*, met: pl.Expr, breach: pl.Expr, still_open: pl.Expr | None = None
 
 def _next(at: pl.Expr, *, clock: time, tz: str) -> pl.Expr:
     """When the clock of a zone next shows a time of day, after an instant."""
-    day = at.dt.convert_time_zone(tz).dt.date().cast(pl.Datetime("us"))
+    day = local_day(at, tz=tz).cast(pl.Datetime("us"))
     offset = timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
     today, tomorrow = (
         in_zone(day + pl.lit(offset + timedelta(days=later)), tz).dt.convert_time_zone("UTC") for later in (0, 1)

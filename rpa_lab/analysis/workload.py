@@ -15,34 +15,29 @@ from rpa_lab.measures import finished, mean, quantile, status_counts
 __all__ = ["count_cases", "count_runs", "count_steps", "each_and_all", "marked"]
 
 
-def marked(
-    executions: pl.LazyFrame, *, retried: pl.LazyFrame, recovered: pl.LazyFrame, working: WorkingTime
-) -> pl.LazyFrame:
+def marked(executions: pl.LazyFrame, *, retried: pl.LazyFrame, working: WorkingTime) -> pl.LazyFrame:
     """The executions, with what their steps say of them and how long they waited.
 
     Parameters
     ----------
     executions : LazyFrame
         execution_id, queued_at, started_at.
-    retried, recovered : LazyFrame
-        execution_id: of the executions with a step that was retried; that had to be healed, well or not. May repeat.
+    retried : LazyFrame
+        execution_id, each once: of the executions with a step that was retried.
     working : WorkingTime
         In which waits are measured.
 
     Returns
     -------
     LazyFrame
-        The same rows, with retried, touched (retried or recovered) and wait_ms (from queued to started, null where one
+        The same rows, with retried and wait_ms (from queued to started, null where one
         isn't known; negative where the clocks of the queue and the robot differ).
     """
-    for name, ids in (("retried", retried), ("recovered", recovered)):
-        known = ids.select("execution_id").unique().with_columns(pl.lit(value=True).alias(name))
-        executions = executions.join(known, on="execution_id", how="left", validate="m:1")
-    return executions.with_columns(
+    known = retried.select("execution_id", retried=pl.lit(value=True))
+    return executions.join(known, on="execution_id", how="left", validate="m:1").with_columns(
         pl.col("retried").fill_null(value=False),
-        touched=(pl.col("retried") | pl.col("recovered")).fill_null(value=False),
         wait_ms=working.between_ms(pl.col("queued_at"), pl.col("started_at")),
-    ).drop("recovered")
+    )
 
 
 def count_runs(executions: pl.LazyFrame) -> pl.LazyFrame:
@@ -88,20 +83,20 @@ def count_cases(cases: pl.LazyFrame) -> pl.LazyFrame:
     Parameters
     ----------
     cases : LazyFrame
-        As `rpa_lab.analysis.cases.cases` makes them.
+        As `rpa_lab.analysis.cases.fold_cases` makes them.
 
     Returns
     -------
     LazyFrame
-        One row per workflow_id: cases, ended_cases, completed_cases, straight_through (of those that ended),
+        One row per workflow_id: cases (that have ended), cases_completed, cases_running, straight_through,
         case_aht_n and case_aht_ms (mean handling time of those that ended with all durations known).
     """
     ended = pl.col("status") != "running"
     handling = pl.col("handling_ms").filter(ended)
     return cases.group_by("workflow_id").agg(
-        cases=pl.len().cast(pl.Int64),
-        ended_cases=ended.sum().cast(pl.Int64),
-        completed_cases=(pl.col("status") == "completed").sum().cast(pl.Int64),
+        cases=ended.sum().cast(pl.Int64),
+        cases_completed=(pl.col("status") == "completed").sum().cast(pl.Int64),
+        cases_running=(~ended).sum().cast(pl.Int64),
         straight_through=pl.col("straight_through").sum().cast(pl.Int64),
         case_aht_n=handling.count().cast(pl.Int64),
         case_aht_ms=mean(handling),
