@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 
 from rpa_lab.analysis.at_work import ended
-from rpa_lab.analysis.intervals import wilson_expr
-from rpa_lab.measures import FINISHED, finished, seen_at, total
+from rpa_lab.analysis.rate_intervals import rate_intervals, with_bounds
+from rpa_lab.measures import FINISHED, finished, local_day, seen_at, total
 
 if TYPE_CHECKING:
     from rpa_lab.period import Span
@@ -161,23 +161,26 @@ def case_rates(cases: pl.LazyFrame, *, by: Sequence[str], span: Span, level: flo
     span : Span
         The period; a case that began earlier is counted as `cases_before`, and in no rate.
     level : float
-        Of the interval.
+        Of the interval; a case counts for the day on which it began.
 
     Returns
     -------
     LazyFrame
         One row per group: the columns of `by`, cases (that have ended), cases_completed, cases_running
         (not completed, and one attempt runs), case_rate (percent 0-100 of those that ended), case_low, case_high,
-        attempts (a case, on average), cases_before, dangling, cyclic.
+        case_basis, attempts (a case, on average), cases_before, dangling, cyclic.
     """
     ours = began_in(span)
     ended = ours & pl.col("status").is_in(FINISHED)
-    low, high = wilson_expr(pl.col("cases_completed"), pl.col("cases"), level=level)
-    return (
+    completed = ours & (pl.col("status") == "completed")
+    bounds = rate_intervals(
+        cases, {"case": completed}, of=ended, day=local_day("began_at", tz=span.tz), by=by, level=level
+    )
+    counted = (
         cases.group_by(by)
         .agg(
             cases=ended.sum().cast(pl.Int64),
-            cases_completed=(ours & (pl.col("status") == "completed")).sum().cast(pl.Int64),
+            cases_completed=completed.sum().cast(pl.Int64),
             cases_running=(ours & (pl.col("status") == "running")).sum().cast(pl.Int64),
             attempts=pl.col("attempts").filter(ended).mean(),
             cases_before=(pl.col("began_at") < span.start).sum().cast(pl.Int64),
@@ -187,13 +190,11 @@ def case_rates(cases: pl.LazyFrame, *, by: Sequence[str], span: Span, level: flo
         .with_columns(
             case_rate=pl.when(pl.col("cases") > 0).then(
                 pl.col("cases_completed").cast(pl.Float64) / pl.col("cases") * 100
-            ),
-            case_low=low,
-            case_high=high,
+            )
         )
-        .select(
-            *by,
-            *("cases", "cases_completed", "cases_running", "case_rate", "case_low", "case_high", "attempts"),
-            *("cases_before", "dangling", "cyclic"),
-        )
+    )
+    return with_bounds(counted, bounds, by=by).select(
+        *by,
+        *("cases", "cases_completed", "cases_running", "case_rate", "case_low", "case_high", "case_basis"),
+        *("attempts", "cases_before", "dangling", "cyclic"),
     )

@@ -222,16 +222,16 @@ def by_category(failures: pl.LazyFrame) -> pl.LazyFrame:
     Returns
     -------
     LazyFrame
-        One row per category: category, failures, share (fraction 0-1 of all failures), lost_ms (what these runs took),
-        workflows and nodes (how many), first_seen, last_seen, recovery_tried (failures whose failing step
-        self-healing tried to heal), not_tried, tried_share (fraction 0-1).
+        One row per category: category, failures, share (fraction 0-1 of all failures), lost_ms (what these runs took;
+        null where it is known of none), workflows and nodes (how many), first_seen, last_seen, recovery_tried (failures
+        whose failing step self-healing tried to heal), not_tried, tried_share (fraction 0-1).
     """
     tried = pl.col("recovery").is_in(["failed", "recovered"])
     return (
         failures.group_by("category")
         .agg(
             failures=pl.len().cast(pl.Int64),
-            lost_ms=total(),
+            lost_ms=pl.when(pl.col("duration_ms").count() > 0).then(total()),
             workflows=pl.col("workflow_id").drop_nulls().n_unique().cast(pl.Int64),
             nodes=pl.struct("workflow_id", "node_id").filter(pl.col("node_id").is_not_null()).n_unique().cast(pl.Int64),
             first_seen=pl.col("started_at").min(),

@@ -1,7 +1,9 @@
 """The intervals of a whole table's figures at once: mean, median, p95, p99 and success rate of each group of runs.
 
-From 14 days on days are resampled and the interval speaks of the long run; below, it speaks of these runs only. What
-can't be bounded is null: a 95th percentile needs 72 runs, a 99th 368, whatever the method.
+From 10 days with runs on, two working weeks, days are resampled and the interval speaks of the long run; below, it
+speaks of these runs only. Those are the days that a figure rests on: 19 failed runs on 7 days of a month say nothing of
+the other days. What can't be bounded is null: a 95th percentile needs 72 runs, a 99th 368, whatever the method, and the
+mean of runs that all took equally long says nothing of how much runs differ.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ from rpa_lab.analysis.intervals import (
     mean_bounds,
     order_ranks,
     runs_needed,
-    wilson_expr,
 )
-from rpa_lab.analysis.resampling import LEAST_DAYS, mean_by_days, rate_by_days, resampled_days, share_by_days
+from rpa_lab.analysis.rate_intervals import numbered_groups, rate_bounds
+from rpa_lab.analysis.resampling import LEAST_DAYS, mean_by_days, resampled_days, share_by_days
 from rpa_lab.measures import finished, local_day, seen_at
 
 __all__ = ["METHODS", "QUANTILES", "STATISTICS", "interval_of", "intervals_by", "timed_runs"]
@@ -107,24 +109,32 @@ def intervals_by(runs: pl.DataFrame, *, by: Sequence[str], level: float = 0.95, 
     >>> found["mean_ms_basis"], found["p99_ms_basis"], found["success_rate_basis"]
     ('days', None, 'these runs only')
     """
-    keys = runs.select(pl.struct(by).rle_id() if by else pl.repeat(0, pl.len(), dtype=pl.UInt32)).to_series()
-    groups = _Groups.of(runs.with_columns(_group=keys))
+    numbered = runs.with_columns(_group=numbered_groups(runs, by))
+    groups = _Groups.of(numbered)
+    days = (
+        numbered.group_by("_group", "day").agg(pl.len().alias("ended"), pl.col("completed").sum()).sort("_group", "day")
+    )
     table = runs.select(by).unique(maintain_order=True) if by else pl.DataFrame({"_all": [0]})
     if not groups.count:
         table = table.clear() if by else table
     found = {"mean_ms": _means(groups, level=level, seed=seed)}
     for name, quantile in QUANTILES.items():
         found[f"{name}_ms"] = _quantiles(groups, quantile, level=level, seed=seed)
-    found["success_rate"] = _rates(groups, level=level)
-    columns = [pl.Series("days", groups.days)]
+    found["success_rate"] = _rates(days, level=level)
+    ended_on = np.bincount(days["_group"].to_numpy(), minlength=groups.count)
+    columns = [
+        pl.Series(name, values, dtype=pl.Int64) for name, values in (("days", ended_on), ("timed_days", groups.days))
+    ]
     for name, bounds in found.items():
         columns += bounds.columns(name)
     if not groups.count and not by:
-        columns = [column.extend_constant(0 if column.name == "days" else None, 1) for column in columns]
+        columns = [column.extend_constant(0 if column.dtype == pl.Int64 else None, 1) for column in columns]
     return table.with_columns(columns).drop("_all", strict=False)
 
 
-def interval_of(row: dict[str, object], statistic: str, *, runs: int, level: float = 0.95) -> Interval:
+def interval_of(
+    row: dict[str, object], statistic: str, *, runs: int, alike: bool = False, level: float = 0.95
+) -> Interval:
     """One statistic's interval, from a row of `intervals_by`.
 
     Parameters
@@ -135,6 +145,8 @@ def interval_of(row: dict[str, object], statistic: str, *, runs: int, level: flo
         One of `STATISTICS`.
     runs : int
         How many runs it rests on.
+    alike : bool
+        Whether all of these took equally long.
     level : float
         What was asked for.
 
@@ -142,8 +154,8 @@ def interval_of(row: dict[str, object], statistic: str, *, runs: int, level: flo
     -------
     Interval
     """
-    column = statistic if statistic == "success_rate" else f"{statistic}_ms"
-    low, high, basis, days = (row[name] for name in (f"{column}_low", f"{column}_high", f"{column}_basis", "days"))
+    column, days_in = (statistic, "days") if statistic == "success_rate" else (f"{statistic}_ms", "timed_days")
+    low, high, basis, days = (row[name] for name in (f"{column}_low", f"{column}_high", f"{column}_basis", days_in))
     assumed = DAYS if isinstance(days, int) and days >= LEAST_DAYS else THESE_RUNS
     return Interval(
         low=low if isinstance(low, float) else None,
@@ -153,16 +165,18 @@ def interval_of(row: dict[str, object], statistic: str, *, runs: int, level: flo
         basis=str(basis or assumed),
         runs=runs,
         days=days if isinstance(days, int) else 0,
-        doubt=None if low is not None else _doubt(statistic, runs=runs, level=level),
+        doubt=None if low is not None else _doubt(statistic, runs=runs, alike=alike, level=level),
     )
 
 
-def _doubt(statistic: str, *, runs: int, level: float) -> str:
+def _doubt(statistic: str, *, runs: int, alike: bool, level: float) -> str:
     needed = runs_needed(QUANTILES[statistic], level=level) if statistic in QUANTILES else 2
     if statistic == "success_rate":
         return "no run ended"
     if runs < needed:
         return f"{runs:,} of the {needed:,} runs that an interval needs at least"
+    if alike:
+        return f"all {runs:,} runs took equally long, which doesn't say how much runs differ"
     return f"{runs:,} runs on days this unlike don't bound it"
 
 
@@ -187,7 +201,7 @@ class _Bounds:
 
 @dataclass(frozen=True, slots=True)
 class _Groups:
-    """The runs of all groups as arrays: durations sorted within each group, and where each group begins."""
+    """The durations of all groups as arrays: sorted within each group, and where each group begins."""
 
     count: int
     durations: Floats
@@ -195,38 +209,29 @@ class _Groups:
     cell: Ints  # group and day of each duration, as a number
     n: Ints  # durations by group
     first: Ints  # where a group's durations begin
-    days: Ints  # by group
+    days: Ints  # by group: those with a duration
     first_cell: Ints
-    ended: Floats  # by cell
-    completed: Floats
 
     @staticmethod
     def of(runs: pl.DataFrame) -> _Groups:
-        numbered = runs.with_columns(_day=pl.col("day").rank("dense").over("_group").fill_null(0).cast(pl.Int64))
-        numbered = numbered.with_columns(_day=pl.col("_day") - pl.col("_day").min().over("_group"))
-        group = numbered["_group"].to_numpy().astype(np.int64)
-        count = int(group.max()) + 1 if len(group) else 0
-        day = numbered["_day"].to_numpy()
+        timed = runs.filter(pl.col("duration_ms").is_not_null())
+        place = pl.col("day").rank("dense").over("_group").fill_null(0).cast(pl.Int64)
+        day = timed.select(place - place.min().over("_group")).to_series().to_numpy()
+        group = timed["_group"].to_numpy()
+        count = int(runs["_group"].to_numpy().max()) + 1 if runs.height else 0
         days = np.zeros(count, np.int64)
         np.maximum.at(days, group, day + 1)
-        first_cell = np.concatenate([[0], np.cumsum(days)[:-1]]).astype(np.int64)[:count]
-        cell = first_cell[group] + day if count else day
-        cells = int(days.sum())
-        known = numbered["duration_ms"].is_not_null().to_numpy()
-        n = np.bincount(group[known], minlength=count).astype(np.int64)
+        first_cell = _starts(days)
+        n = np.bincount(group, minlength=count).astype(np.int64)
         return _Groups(
             count=count,
-            durations=numbered["duration_ms"].drop_nulls().to_numpy(),
-            group=group[known],
-            cell=cell[known],
+            durations=timed["duration_ms"].to_numpy(),
+            group=group,
+            cell=first_cell[group] + day,
             n=n,
-            first=np.concatenate([[0], np.cumsum(n)[:-1]]).astype(np.int64)[:count],
+            first=_starts(n),
             days=days,
             first_cell=first_cell,
-            ended=np.bincount(cell, minlength=cells).astype(np.float64),
-            completed=np.bincount(cell, numbered["completed"].to_numpy().astype(np.float64), minlength=cells).astype(
-                np.float64
-            ),
         )
 
     def alike(self) -> Iterator[tuple[int, Ints, Ints]]:
@@ -237,11 +242,24 @@ class _Groups:
 
     def by_cell(self, values: Floats | None = None) -> Floats:
         """Durations, or values beside them, summed by group and day."""
-        return np.bincount(self.cell, values, minlength=len(self.ended)).astype(np.float64)
+        return np.bincount(self.cell, values, minlength=int(self.days.sum())).astype(np.float64)
 
     def by_group(self, values: Floats) -> Floats:
         """The same by group."""
         return np.bincount(self.group, values, minlength=self.count).astype(np.float64)
+
+    def all_equal(self) -> npt.NDArray[np.bool_]:
+        """Of which groups all durations are the same, or there are none."""
+        if not len(self.durations):
+            return np.ones(self.count, np.bool_)
+        last = (self.first + self.n - 1).clip(0)
+        least = self.durations[self.first.clip(0, len(self.durations) - 1)]
+        return (self.n == 0) | (least == self.durations[last])
+
+
+def _starts(sizes: Ints) -> Ints:
+    """Where each part begins, of parts of these sizes in a row."""
+    return np.cumsum(sizes) - sizes
 
 
 def _means(groups: _Groups, *, level: float, seed: int) -> _Bounds:
@@ -255,10 +273,14 @@ def _means(groups: _Groups, *, level: float, seed: int) -> _Bounds:
     by_days = np.zeros(groups.count, np.bool_)
     sums, counts = groups.by_cell(groups.durations), groups.by_cell()
     for days, which, cells in groups.alike():
-        low[which], high[which] = mean_by_days(resampled_days(days, seed=seed), sums[cells], counts[cells], level=level)
-        by_days[which] = True
-    few = groups.n < 2
-    return _Bounds(np.where(few, np.nan, low), np.where(few, np.nan, high), by_days)
+        bounds = mean_by_days(resampled_days(days, seed=seed), sums[cells], counts[cells], level=level)
+        differ = bounds[0] != bounds[1]  # else these days show no difference at all: bounds are of these runs only
+        low[which], high[which] = (
+            np.where(differ, ours, runs[which]) for ours, runs in zip(bounds, (low, high), strict=True)
+        )
+        by_days[which] = differ
+    unknown = (groups.n < 2) | groups.all_equal()
+    return _Bounds(np.where(unknown, np.nan, low), np.where(unknown, np.nan, high), by_days)
 
 
 def _quantiles(groups: _Groups, quantile: float, *, level: float, seed: int) -> _Bounds:
@@ -295,19 +317,7 @@ def _below(groups: _Groups, quantile: float) -> Floats:
     return shares
 
 
-def _rates(groups: _Groups, *, level: float) -> _Bounds:
-    cells = np.repeat(np.arange(groups.count), groups.days)
-    ended = np.bincount(cells, groups.ended, minlength=groups.count)
-    completed = np.bincount(cells, groups.completed, minlength=groups.count)
-    rates = pl.DataFrame({"completed": completed, "ended": ended}).select(
-        *wilson_expr(pl.col("completed"), pl.col("ended"), level=level)
-    )
-    low, high = (column.cast(pl.Float64).to_numpy().copy() for column in rates)
-    by_days = np.zeros(groups.count, np.bool_)
-    for _, which, of in groups.alike():
-        bounds = rate_by_days(groups.completed[of], groups.ended[of], level=level)
-        some = (completed[which] > 0) & (completed[which] < ended[which])  # else days show no difference at all
-        low[which] = np.where(some, bounds[0] * 100, low[which])
-        high[which] = np.where(some, bounds[1] * 100, high[which])
-        by_days[which] = some
-    return _Bounds(low, high, by_days)
+def _rates(days: pl.DataFrame, *, level: float) -> _Bounds:
+    """Of the runs that ended and completed, by group and day."""
+    part, whole = (days[name].cast(pl.Float64).to_numpy() for name in ("completed", "ended"))
+    return _Bounds(*rate_bounds(part, whole, group=days["_group"].to_numpy(), level=level))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 import polars as pl
@@ -23,7 +23,6 @@ from rpa_lab.storage.settings import Settings
 __all__ = ["HOUR_MS", "Asked", "Figure", "KeyFigures", "key_figures", "share", "with_rates"]
 
 HOUR_MS = 3_600_000
-_A_DAY = timedelta(days=1)
 _STATUSES = (*FINISHED, "running")
 _NO_QUEUE = "no execution says when it was queued (queued_at)"
 
@@ -69,8 +68,9 @@ class Figure:
     """One key figure.
 
     `unit` is ms, percent (0-100), h, per h, executions, or a currency; `n` is how many executions, cases, steps or
-    robots it was counted from. `low` and `high` are its 95 % Wilson interval where it is a rate: of these runs only.
-    `note` says what it doesn't count, or why it is None.
+    robots it was counted from. `low` and `high` are its 95 % interval where it is a rate, and `basis` says of what that
+    speaks: "days", of the long run, where there are at least 14, or "these runs only" (see
+    `rpa_lab.analysis.rate_intervals`). `note` says what it doesn't count, or why it is None.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Figure:
     n: int
     low: float | None = None
     high: float | None = None
+    basis: str | None = None
     note: str = ""
 
 
@@ -285,25 +286,41 @@ def _quality(row: Mapping[str, Any]) -> list[Figure]:
     no_steps = "" if row["steps"] else "no steps are recorded"
     live = f"{row['running']:,} that run are not in it" if row["running"] else ""
     return [
-        _rate("success_rate", "Completed", row["completed"], row["ended"], "of the executions that ended", live),
         _rate(
+            row,
+            "success_rate",
+            "Completed",
+            part="completed",
+            whole=row["ended"],
+            of="of the executions that ended",
+            doubt=live,
+        ),
+        _rate(
+            row,
             "straight_through",
             "Straight through",
-            row["straight_through"],
-            row["cases"],
-            "cases completed at once, without retry, recovery or re-run",
-            "no steps are recorded, so that retries are unknown" if no_steps else "",
+            part="straight_through",
+            whole=row["cases"],
+            of="cases completed at once, without retry, recovery or re-run",
+            doubt="no steps are recorded, so that retries are unknown" if no_steps else "",
         ),
         _rate(
-            "step_retry_rate", "Steps retried", row["retried_steps"], row["steps"], "skipped ones left out", no_steps
+            row,
+            "step_retry_rate",
+            "Steps retried",
+            part="retried_steps",
+            whole=row["steps"],
+            of="skipped ones left out",
+            doubt=no_steps,
         ),
         _rate(
+            row,
             "retry_rate",
             "Executions with a retry",
-            row["retried"],
-            row["ended"] if row["steps"] else 0,
-            "of those that ended",
-            no_steps,
+            part="retried",
+            whole=row["ended"] if row["steps"] else 0,
+            of="of those that ended",
+            doubt=no_steps,
         ),
     ]
 
@@ -352,13 +369,11 @@ def _money(row: Mapping[str, Any], table: pl.DataFrame, asked: Asked, cost: Flee
     ]
 
 
-def _rate(name: str, label: str, part: int, whole: int, of: str, doubt: str) -> Figure:
-    from rpa_lab.analysis.intervals import wilson_interval
-
-    low, high = wilson_interval(part, whole) if whole else (None, None)
+def _rate(row: Mapping[str, Any], name: str, label: str, *, part: str, whole: int, of: str, doubt: str = "") -> Figure:
     note = "; ".join(filter(None, (of, doubt)))
-    value = part / whole * 100 if whole else None
-    return Figure(name=name, label=label, value=value, unit="percent", n=whole, low=low, high=high, note=note)
+    value = row[part] / whole * 100 if whole else None
+    bounds = {end: row[f"{name}_{end}"] if whole else None for end in ("low", "high", "basis")}
+    return Figure(name=name, label=label, value=value, unit="percent", n=whole, note=note, **bounds)
 
 
 def _of_unknown(count: int, what: str) -> str:
@@ -383,7 +398,7 @@ def _doubts(row: Mapping[str, Any], asked: Asked) -> tuple[str, ...]:
         "negative_waits": "{:,} executions started before they were queued (clocks differ): their waits count as 0",
     }
     doubts = [text.format(row[name]) for name, text in said.items() if row[name]]
-    if asked.span.end - asked.within.end >= _A_DAY:
+    if asked.within.end < asked.span.end:
         doubts.append(f"the period isn't over: figures are those until {asked.within.end:%Y-%m-%d %H:%M} UTC")
     return tuple(doubts)
 

@@ -88,7 +88,8 @@ _COLUMNS = (
     *("hours_replaced", "exception_hours", "hours_saved", "benefit", "cost", "roi_percent"),
     *("unplaced", "without_robot"),
 )
-_COUNTS = {"target": pl.Int64, "workflow_id": pl.String, **dict.fromkeys(OUTCOMES, pl.Int64)}
+_TARGETS = {"target": pl.Int64, "workflow_id": pl.String}
+_NO_OUTCOME = [pl.lit(0, pl.Int64).alias(name) for name in OUTCOMES]
 
 
 class KpiAnalyzer:
@@ -141,7 +142,7 @@ class KpiAnalyzer:
             table,
             asked=asked,
             cost=cost,
-            levels=self._levels(asked, of_chains).filter(asked.is_it),
+            levels=self._levels(asked, of_chains),
             robots=self._robots(asked),
             warnings=(
                 *self.store.warnings(asked.span, tables=("executions", "steps", "recoveries")),
@@ -175,7 +176,7 @@ class KpiAnalyzer:
         of_chains = chains_of(self.store, asked.span)
         table, _ = self._table(asked, of_chains)
         broken = (
-            self._levels(asked, of_chains)
+            self._levels(asked, of_chains, side_by_side=True)
             .filter(pl.col("workflow_id").is_not_null())
             .group_by("workflow_id")
             .agg(sla_n=pl.col("n").sum(), sla_breaches=pl.col("breaches").sum())
@@ -224,7 +225,7 @@ class KpiAnalyzer:
         )
 
     def service_levels(self, period: PeriodLike = "30d") -> pl.DataFrame:
-        """Each target of `rpa_lab.toml`, for each workflow that it applies to and (workflow_id null) for all of these.
+        """Each target of `rpa_lab.toml`: of one workflow, or for each workflow and (workflow_id null) for all of these.
 
         Parameters
         ----------
@@ -237,7 +238,7 @@ class KpiAnalyzer:
             Columns of `rpa_lab.analysis.service_levels.service_levels`.
         """
         asked = self._asked(period)
-        return self._levels(asked, chains_of(self.store, asked.span))
+        return self._levels(asked, chains_of(self.store, asked.span), side_by_side=True)
 
     def _asked(self, period: PeriodLike, *, workflow_id: str | None = None) -> Asked:
         span, settings = self.store.span(period), self.store.settings
@@ -258,19 +259,19 @@ class KpiAnalyzer:
         during = steps_span(self.store, asked.span, workflow_id=asked.workflow_id)
 
         def counted() -> pl.LazyFrame:
-            mine = asked.workflow_id
+            mine, tz = asked.workflow_id, asked.span.tz
             again = retried(self.store, during, workflow_id=mine)
             healed = self.store.scan("recoveries", during, columns=["execution_id"], workflow_id=mine).unique()
             runs = marked(self._runs(asked), retried=again, working=asked.working)
             of_cases = self._cases(asked, of_chains, touched=pl.concat([again, healed]))
-            columns = ["workflow_id", "status", "retry_count"]
+            columns = ["workflow_id", "status", "retry_count", "started_at"]
             steps = self.store.scan("steps", asked.span, columns=columns, workflow_id=asked.workflow_id)
             parts = [
-                each_and_all(count_cases, of_cases),
-                each_and_all(count_steps, steps),
+                each_and_all(partial(count_cases, tz=tz), of_cases),
+                each_and_all(partial(count_steps, tz=tz), steps),
                 each_and_all(partial(work_by_workflow, working=asked.working), self._work(asked)),
             ]
-            table = each_and_all(count_runs, runs)
+            table = each_and_all(partial(count_runs, tz=tz), runs)
             for part in parts:
                 table = table.join(part, on="workflow_id", how="full", coalesce=True, nulls_equal=True)
             return table.with_columns(
@@ -316,11 +317,17 @@ class KpiAnalyzer:
             .sort("busy_ms", "robot", descending=[True, False])
         )
 
-    def _levels(self, asked: Asked, of_chains: pl.DataFrame) -> pl.DataFrame:
-        """Each target by workflow, and (workflow_id null) for all to which it applies; of one workflow the former."""
+    def _levels(self, asked: Asked, of_chains: pl.DataFrame, *, side_by_side: bool = False) -> pl.DataFrame:
+        """Each target with the workflow that it is of, else for what is asked; side by side also for each workflow."""
         targets = asked.settings.sla
-        if not targets:
-            return service_levels(pl.DataFrame(schema=_COUNTS), targets)
+        mine = {
+            number: target.workflow_id or asked.workflow_id
+            for number, target in enumerate(targets)
+            if asked.workflow_id is None or target.workflow_id in (None, asked.workflow_id)
+        }
+        whole = pl.DataFrame({"target": list(mine), "workflow_id": list(mine.values())}, schema=_TARGETS)
+        if not mine:
+            return service_levels(whole.with_columns(pl.lit(None, pl.Date).alias("day"), *_NO_OUTCOME), targets)
 
         def counted() -> pl.LazyFrame:
             return judged(
@@ -330,18 +337,15 @@ class KpiAnalyzer:
                 now=asked.now,
                 working=asked.working,
                 tz=asked.calendar_tz,
+                day_tz=asked.span.tz,
             )
 
         each = self.store.collect(counted)
-        mine = [
-            (number, asked.workflow_id, 0, 0, 0, 0)
-            for number, target in enumerate(targets)
-            if asked.workflow_id is None or target.workflow_id in (None, asked.workflow_id)
-        ]
-        nothing = pl.DataFrame(mine, schema=_COUNTS, orient="row")
-        if asked.workflow_id is None:
-            nothing = pl.concat([nothing, each.with_columns(workflow_id=pl.lit(None, pl.String))])
-        counts = pl.concat([nothing, each]).group_by("target", "workflow_id").agg(pl.col(OUTCOMES).sum())
+        counts = whole.join(each.drop("workflow_id"), on="target", how="left", validate="1:m")
+        counts = counts.with_columns(pl.col(OUTCOMES).fill_null(0))
+        if side_by_side:
+            of_all = [number for number in mine if targets[number].workflow_id is None]
+            counts = pl.concat([counts, each.filter(pl.col("target").is_in(of_all)).select(counts.columns)])
         return service_levels(counts, targets)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -106,7 +107,7 @@ class PerformanceAnalyzer:
             **facts,
             slowest_steps=nodes.head(_SLOWEST),
             **(stats_intervals(runs, tz=span.tz, status=status, seed=seed) if intervals else {}),
-            warnings=(*self.store.warnings(span), *_overlap_warning(nodes)),
+            warnings=(*self.store.warnings(span), *_untimed_warning(facts, status), *_overlap_warning(nodes)),
         )
 
     def breakdown(
@@ -357,6 +358,16 @@ def _check(workflow_id: object, *, status: str | None) -> None:
         raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow")
     if status is not None and status not in FINISHED:
         raise unknown_name("no execution ends as", status, FINISHED)
+
+
+def _untimed_warning(facts: dict[str, Any], status: str | None) -> tuple[str, ...]:
+    ended = sum(facts[name] for name in FINISHED) if status is None else facts[status]
+    untimed = ended - facts["execution_count"]
+    if not untimed:
+        return ()
+    how = "that ended" if status is None else f"that ended {status}"
+    unknown = f"of {untimed:,} of the {ended:,} runs {how} it isn't known how long they took"
+    return (f"{unknown}: execution_count and all durations are without them",)
 
 
 def _overlap_warning(nodes: pl.DataFrame) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How often it goes well: success rates by group, in the end and at the first attempt, with their Wilson intervals.
+"""How often it goes well: success rates by group, in the end and at the first attempt, with their intervals.
 
 Of 20 runs 18 completed, 15 of these without a retry and not as a re-run: the success rate is 90 %, the first-attempt
 rate 75 %. What lies between is what retries and re-runs cost.
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from rpa_lab.analysis.intervals import wilson_expr
-from rpa_lab.measures import finished, status_counts, success_rate
+from rpa_lab.analysis.rate_intervals import rate_intervals, with_bounds
+from rpa_lab.measures import finished, local_day, seen_at, status_counts, success_rate
 
 __all__ = ["attempt_rates", "with_first_attempt"]
 
@@ -48,15 +48,17 @@ def with_first_attempt(executions: pl.LazyFrame, retried: pl.LazyFrame) -> pl.La
     )
 
 
-def attempt_rates(executions: pl.LazyFrame, *, by: Sequence[str], level: float = 0.95) -> pl.LazyFrame:
+def attempt_rates(executions: pl.LazyFrame, *, by: Sequence[str], tz: str, level: float = 0.95) -> pl.LazyFrame:
     """Success rates of groups of executions.
 
     Parameters
     ----------
     executions : LazyFrame
-        From `with_first_attempt`, with the columns of `by`.
+        From `with_first_attempt`, with started_at, completed_at and the columns of `by`.
     by : sequence of str
         What makes a group.
+    tz : str
+        The zone in which days begin.
     level : float
         Of the intervals.
 
@@ -64,12 +66,11 @@ def attempt_rates(executions: pl.LazyFrame, *, by: Sequence[str], level: float =
     -------
     LazyFrame
         One row per group: the columns of `by`, ended, completed, failed, cancelled, abandoned, running, success_rate
-        (percent 0-100), success_low, success_high, first_attempts, first_attempt_rate (percent of those that ended),
-        first_attempt_low, first_attempt_high. Rates are null where nothing has ended.
+        (percent 0-100), success_low, success_high, success_basis (of `rate_intervals`: whether they count how much days
+        differ), first_attempts, first_attempt_rate (percent of those that ended), first_attempt_low,
+        first_attempt_high, first_attempt_basis. Rates are null where nothing has ended.
     """
-    ended = pl.col("ended")
-    success = wilson_expr(pl.col("completed"), ended, level=level)
-    first = wilson_expr(pl.col("first_attempts"), ended, level=level)
+    went = {"success": pl.col("status") == "completed", "first_attempt": pl.col("first_attempt")}
     counted = executions.group_by(by).agg(
         ended=finished().sum().cast(pl.Int64),
         first_attempts=pl.col("first_attempt").sum().cast(pl.Int64),
@@ -77,15 +78,12 @@ def attempt_rates(executions: pl.LazyFrame, *, by: Sequence[str], level: float =
         **{expression.meta.output_name(): expression for expression in status_counts()},
     )
     rate = pl.col("first_attempts").cast(pl.Float64) / pl.col("ended") * 100
-    return counted.with_columns(
-        success_low=success[0],
-        success_high=success[1],
-        first_attempt_rate=pl.when(pl.col("ended") > 0).then(rate),
-        first_attempt_low=first[0],
-        first_attempt_high=first[1],
+    bounds = rate_intervals(executions, went, of=finished(), day=local_day(seen_at(), tz=tz), by=by, level=level)
+    return with_bounds(
+        counted.with_columns(first_attempt_rate=pl.when(pl.col("ended") > 0).then(rate)), bounds, by=by
     ).select(
         *by,
         *("ended", "completed", "failed", "cancelled", "abandoned", "running"),
-        *("success_rate", "success_low", "success_high"),
-        *("first_attempts", "first_attempt_rate", "first_attempt_low", "first_attempt_high"),
+        *("success_rate", "success_low", "success_high", "success_basis"),
+        *("first_attempts", "first_attempt_rate", "first_attempt_low", "first_attempt_high", "first_attempt_basis"),
     )

@@ -16,8 +16,8 @@ from typing import ClassVar
 
 import polars as pl
 
-from rpa_lab.analysis.intervals import wilson_expr
-from rpa_lab.measures import quantile, total
+from rpa_lab.analysis.rate_intervals import rate_intervals, with_bounds
+from rpa_lab.measures import local_day, quantile, total
 from rpa_lab.result import Result
 
 __all__ = ["Recoveries", "recovery_rates", "with_run"]
@@ -28,11 +28,11 @@ class Recoveries(Result):
     """The recoveries of one period.
 
     `workflow_id` is None where they are of all workflows. `attempts` of self-healing, of which `recovered` succeeded:
-    `recovery_rate` (percent 0-100) with its Wilson interval. `cost_ms` is what they took, `saved_ms` the estimate of
-    `rpa_lab.analysis.recoveries`, over `runs_saved` runs. `strategies`, `nodes` and `categories` have one row each (see
-    `recovery_rates`); `failures` one per category of failed runs, with and without an attempt at the failing step (see
-    `rpa_lab.analysis.failures.by_category`); `rising` one per step that was tested for needing it more and more (see
-    `rpa_lab.analysis.healing_trend`).
+    `recovery_rate` (percent 0-100) with its interval; `recovery_basis` says whether that counts how much days differ.
+    `cost_ms` is what they took, `saved_ms` the estimate of `rpa_lab.analysis.recoveries`, over `runs_saved` runs.
+    `strategies`, `nodes` and `categories` have one row each (see `recovery_rates`); `failures` one per category of
+    failed runs, with and without an attempt at the failing step (see `rpa_lab.analysis.failures.by_category`); `rising`
+    one per step that was tested for needing it more and more (see `rpa_lab.analysis.healing_trend`).
     """
 
     _table: ClassVar[str | None] = "nodes"
@@ -45,6 +45,7 @@ class Recoveries(Result):
     recovery_rate: float | None
     recovery_low: float | None
     recovery_high: float | None
+    recovery_basis: str | None
     cost_ms: float
     runs_saved: int
     saved_ms: float
@@ -85,15 +86,17 @@ def with_run(recoveries: pl.LazyFrame, executions: pl.LazyFrame) -> pl.LazyFrame
     )
 
 
-def recovery_rates(recoveries: pl.LazyFrame, *, by: Sequence[str], level: float = 0.95) -> pl.LazyFrame:
+def recovery_rates(recoveries: pl.LazyFrame, *, by: Sequence[str], tz: str, level: float = 0.95) -> pl.LazyFrame:
     """How recoveries went, by group, most attempts first.
 
     Parameters
     ----------
     recoveries : LazyFrame
-        From `with_run`: status, duration_ms, execution_id, saved_ms, and the columns of `by`.
+        From `with_run`: status, started_at, duration_ms, execution_id, saved_ms, and the columns of `by`.
     by : sequence of str
         What makes a group; none: all of them.
+    tz : str
+        The zone in which days begin.
     level : float
         Of the interval.
 
@@ -101,28 +104,32 @@ def recovery_rates(recoveries: pl.LazyFrame, *, by: Sequence[str], level: float 
     -------
     LazyFrame
         One row per group: the columns of `by`, attempts, recovered, recovery_rate (percent 0-100), recovery_low,
-        recovery_high, runs (with an attempt), cost_ms (the time of all attempts), median_cost_ms, runs_saved, saved_ms
-        (an estimate: see above).
+        recovery_high, recovery_basis (of `rate_intervals`), runs (with an attempt), cost_ms (the time of all attempts),
+        median_cost_ms, runs_saved, saved_ms (an estimate: see above).
     """
-    low, high = wilson_expr(pl.col("recovered"), pl.col("attempts"), level=level)
+    healed = pl.col("status") == "recovered"
     figures = (
         pl.len().cast(pl.Int64).alias("attempts"),
-        (pl.col("status") == "recovered").sum().cast(pl.Int64).alias("recovered"),
+        healed.sum().cast(pl.Int64).alias("recovered"),
         pl.col("execution_id").n_unique().cast(pl.Int64).alias("runs"),
         total().alias("cost_ms"),
         quantile(0.5).alias("median_cost_ms"),
         pl.col("saved_ms").count().cast(pl.Int64).alias("runs_saved"),
         total("saved_ms").alias("saved_ms"),
     )
-    grouped = recoveries.group_by(by).agg(*figures) if by else recoveries.select(*figures)
+    if by:
+        keys, rows, grouped = list(by), recoveries, recoveries.group_by(by).agg(*figures)
+    else:
+        keys, one = ["_all"], pl.lit(0).alias("_all")
+        rows, grouped = recoveries.with_columns(one), recoveries.select(*figures).with_columns(one)
+    day = local_day(tz=tz)
+    bounds = rate_intervals(rows, {"recovery": healed}, of=pl.lit(1), day=day, by=keys, level=level)
     rate = pl.col("recovered").cast(pl.Float64) / pl.col("attempts") * 100
     return (
-        grouped.with_columns(
-            recovery_rate=pl.when(pl.col("attempts") > 0).then(rate), recovery_low=low, recovery_high=high
-        )
+        with_bounds(grouped.with_columns(recovery_rate=pl.when(pl.col("attempts") > 0).then(rate)), bounds, by=keys)
         .select(
             *by,
-            *("attempts", "recovered", "recovery_rate", "recovery_low", "recovery_high"),
+            *("attempts", "recovered", "recovery_rate", "recovery_low", "recovery_high", "recovery_basis"),
             *("runs", "cost_ms", "median_cost_ms", "runs_saved", "saved_ms"),
         )
         .sort("attempts", *by, descending=[True, *(False for _ in by)], nulls_last=True)

@@ -1,8 +1,8 @@
 """How reliable workflows are: how often they succeed, why they fail, how soon they work again, what healing is worth.
 
-Rates are of executions that ended: completed, failed, cancelled, abandoned; those that run stand beside. Intervals are
-Wilson's, and speak of these runs only: runs of one day resemble each other, so for the long run they are too narrow.
-What is counted, and how, is said where it is counted: in `rates`, `reruns`, `outages`, `failures`, `messages`,
+Rates are of executions that ended: completed, failed, cancelled, abandoned; those that run stand beside. Their
+intervals are those of `rpa_lab.analysis.rate_intervals`, as everywhere: from 10 days with runs on they count how
+much days differ, below they speak of these runs only, and each says which. What is counted, and how, is said where it is counted: in `rates`, `cases`, `outages`, `failures`, `messages`,
 `competing`, `recoveries` and `healing_trend`, all of `rpa_lab.analysis`.
 """
 
@@ -88,7 +88,11 @@ class ReliabilityAnalyzer:
             tz=span.tz,
             **known,
             categories=by_category(self._failed(span, during, workflow_id).lazy()).collect(),
-            warnings=(*self.store.warnings(span, tables=_TABLES), *_case_warnings(known)),
+            warnings=(
+                *self.store.warnings(span, tables=_TABLES),
+                *self._step_warning(during, workflow_id, ended=known["ended"]),
+                *_case_warnings(known),
+            ),
         )
 
     def by(
@@ -273,7 +277,7 @@ class ReliabilityAnalyzer:
         if tried.is_empty():
             self.store.check_workflow(workflow_id)
         strategies, nodes, categories, together = (
-            recovery_rates(tried.lazy(), by=by).collect()
+            recovery_rates(tried.lazy(), by=by, tz=span.tz).collect()
             for by in (["strategy"], ["workflow_id", "node_id"], ["category"], [])
         )
         known = together.drop("runs", "median_cost_ms").row(0, named=True)
@@ -297,6 +301,15 @@ class ReliabilityAnalyzer:
         """
         span = self._span(workflow_id, period)
         return self.store.collect(lambda: healing_of(self.store, span, workflow_id=workflow_id))
+
+    def _step_warning(self, during: Span, workflow_id: str | None, *, ended: int) -> tuple[str, ...]:
+        if not ended:
+            return ()
+        steps = self.store.collect(
+            lambda: self.store.scan("steps", during, columns=["execution_id"], workflow_id=workflow_id).head(1)
+        )
+        said = "no steps are recorded, so that retries are unknown: the rate at the first attempt knows of re-runs only"
+        return () if steps.height else (said,)
 
     def _failed_in(self, period: PeriodLike, workflow_id: str | None) -> pl.DataFrame:
         span = self._span(workflow_id, period)

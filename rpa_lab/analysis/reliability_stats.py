@@ -18,7 +18,8 @@ class ReliabilityStats(Result):
     """Reliability of one workflow (or of all: `workflow_id` None) in one period.
 
     `success_rate`, `first_attempt_rate` and `case_rate` are percent 0-100 of what has `ended`, of the same, and of
-    `cases`; None where there is none. Bounds are Wilson's at `level`, about `about`. Times are ms; `mtbf_ms` is
+    `cases`; None where there is none. Bounds are at `level`; `…_basis` says what they speak of: the long run ("days",
+    of which there are at least 10), or "these runs only", and of MTBF's bounds `about` does. Times are ms; `mtbf_ms` is
     operating time between breakdowns, `calendar_mtbf_ms` calendar time, `mttr_ms` the mean length of the `restorations`
     outages that have ended. `current_streak` runs in a row completed, or broke down, up to now. `categories` has one
     row per category of failures: see `rpa_lab.analysis.failures.by_category`.
@@ -38,16 +39,19 @@ class ReliabilityStats(Result):
     success_rate: float | None
     success_low: float | None
     success_high: float | None
+    success_basis: str | None
     first_attempts: int
     first_attempt_rate: float | None
     first_attempt_low: float | None
     first_attempt_high: float | None
+    first_attempt_basis: str | None
     cases: int
     cases_completed: int
     cases_running: int
     case_rate: float | None
     case_low: float | None
     case_high: float | None
+    case_basis: str | None
     attempts_per_case: float | None
     cases_before: int
     dangling: int

@@ -137,16 +137,20 @@ def share_by_days(drawn: Floats, below: Floats, counts: Floats, *, level: float 
     return np.where(alike, share, low), np.where(alike, share, high)
 
 
-def rate_by_days(completed: Floats, ended: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
+def rate_by_days(
+    completed: Floats, ended: Floats, *, group: npt.NDArray[np.int64], level: float = 0.95
+) -> tuple[Floats, Floats]:
     """Intervals of success rates: Wilson's, of as many independent runs as would vary as much as these days do.
 
     Failures are few: of a workflow of 5 runs a day half of the resamples of two weeks may hold none, and a bootstrap-t
-    has no answer then. This has one always, with a t distribution for the days.
+    has no answer then. This has one always, with a t distribution for the days, and needs no resample.
 
     Parameters
     ----------
     completed, ended : numpy.ndarray
-        One row per day, one column per group.
+        One place per group and day.
+    group : numpy.ndarray
+        The number of its group, from 0 on without a gap.
     level : float
         Nominal coverage, fraction 0-1.
 
@@ -157,8 +161,8 @@ def rate_by_days(completed: Floats, ended: Floats, *, level: float = 0.95) -> tu
 
     Examples
     --------
-    >>> completed, ended = np.array([[9.0], [10.0]] * 10), np.full((20, 1), 10.0)
-    >>> low, high = rate_by_days(completed, ended)
+    >>> completed, ended = np.array([9.0, 10.0] * 10), np.full(20, 10.0)
+    >>> low, high = rate_by_days(completed, ended, group=np.zeros(20, np.int64))
     >>> print(f"{low[0]:.3f} {high[0]:.3f}")
     0.910 0.973
 
@@ -168,13 +172,15 @@ def rate_by_days(completed: Floats, ended: Floats, *, level: float = 0.95) -> tu
     """
     from scipy.special import ndtri, stdtrit
 
-    rate, error = _ratio(completed, ended)
-    runs = ended.sum(axis=0)
+    days, runs = np.bincount(group), np.bincount(group, ended)
+    tail = (1 + level) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
+        rate = np.bincount(group, completed) / runs
+        rest = completed - rate[group] * ended
+        error = np.sqrt(np.bincount(group, rest**2) * days / (days - 1)) / runs  # by linearisation, as of `_ratio`
         worth = rate * (1 - rate) / error**2
     more_alike = ~(worth < runs)  # than independent runs would be: by chance, so they are taken for independent
-    tail = (1 + level) / 2
-    critical = np.where(more_alike, ndtri(tail), stdtrit(len(ended) - 1, tail))
+    critical = np.where(more_alike, ndtri(tail), stdtrit(np.maximum(days - 1, 1), tail))
     return wilson_bounds(rate, np.where(more_alike, runs, worth), critical=critical)
 
 

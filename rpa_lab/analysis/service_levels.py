@@ -29,8 +29,9 @@ from datetime import datetime, time, timedelta
 
 import polars as pl
 
+from rpa_lab.analysis.rate_intervals import rate_intervals, with_bounds
 from rpa_lab.analysis.working_time import WorkingTime
-from rpa_lab.measures import finished, local_day
+from rpa_lab.measures import finished, local_day, seen_at
 from rpa_lab.storage.settings_targets import CompletedBy, Completes, SlaTarget, Within
 from rpa_lab.storage.store import in_zone
 
@@ -48,6 +49,7 @@ def judged(
     now: datetime,
     working: WorkingTime,
     tz: str,
+    day_tz: str,
 ) -> pl.LazyFrame:
     """How many runs or cases of each workflow kept each promise.
 
@@ -56,7 +58,7 @@ def judged(
     targets : sequence of SlaTarget
         The promises; at least one.
     executions : LazyFrame
-        workflow_id, status, queued_at, started_at, duration_ms, last_seen_at.
+        workflow_id, status, queued_at, started_at, completed_at, duration_ms, last_seen_at.
     cases : LazyFrame
         As `rpa_lab.analysis.cases.fold_cases` makes them.
     now : datetime
@@ -65,12 +67,14 @@ def judged(
         The calendar.
     tz : str
         The zone of a time of day.
+    day_tz : str
+        The zone in which days begin.
 
     Returns
     -------
     LazyFrame
-        One row per target and workflow to which it applies: target (its number in `targets`), workflow_id, met,
-        breaches, open, unjudged.
+        One row per target, workflow to which it applies and day on which such a run or case began: target (its number
+        in `targets`), workflow_id, day (Date; null where it isn't known), met, breaches, open, unjudged.
     """
     of_runs: list[pl.Expr] = []
     of_cases: list[pl.Expr] = []
@@ -79,8 +83,8 @@ def judged(
         applies = target.workflow_id is None or pl.col("workflow_id") == target.workflow_id
         chosen = of_cases if _is_of_cases(target.promise) else of_runs
         chosen.append(pl.when(applies).then(outcome).alias(str(number)))
-    asked = [(executions, of_runs), (cases, of_cases)]
-    return pl.concat([_counted(rows, outcomes) for rows, outcomes in asked if outcomes])
+    asked = [(executions, seen_at(), of_runs), (cases, pl.col("began_at"), of_cases)]
+    return pl.concat(_counted(rows, outcomes, day=local_day(at, tz=day_tz)) for rows, at, outcomes in asked if outcomes)
 
 
 def service_levels(counts: pl.DataFrame, targets: Sequence[SlaTarget]) -> pl.DataFrame:
@@ -89,46 +93,47 @@ def service_levels(counts: pl.DataFrame, targets: Sequence[SlaTarget]) -> pl.Dat
     Parameters
     ----------
     counts : DataFrame
-        target (its number in `targets`), workflow_id, and the columns of `OUTCOMES`.
+        target (its number in `targets`), workflow_id, day, and the columns of `OUTCOMES`.
     targets : sequence of SlaTarget
         The targets.
 
     Returns
     -------
     DataFrame
-        The rows of `counts` in order, with target (its name), share (percent that was promised), n (met and breached
-        ones), kept_percent, low and high (its Wilson interval, 95 %: these runs only), kept (whether at least the share
-        kept it; null where there was nothing to judge).
+        One row per target and workflow, in order: target (its name), workflow_id, share (percent that was promised), n
+        (met and breached ones), the columns of `OUTCOMES`, kept_percent, low, high and basis (its 95 % interval, of
+        `rate_intervals`), kept (whether at least the share kept it; null where there was nothing to judge).
     """
-    from rpa_lab.analysis.intervals import wilson_interval
-
+    by = ["_number", "workflow_id"]
+    numbered = counts.rename({"target": "_number"}).lazy()
+    table = with_bounds(
+        numbered.group_by(by).agg(pl.col(OUTCOMES).sum()),
+        rate_intervals(
+            numbered, {"_kept": pl.col("met")}, of=pl.col("met") + pl.col("breaches"), day=pl.col("day"), by=by
+        ),
+        by=by,
+    ).collect()
     names = pl.DataFrame(
         [(number, target.name, target.share) for number, target in enumerate(targets)],
         schema={"_number": pl.Int64, "target": pl.String, "share": pl.Float64},
         orient="row",
     )
-    table = counts.rename({"target": "_number"}).join(names, on="_number", how="left", validate="m:1")
+    table = table.join(names, on="_number", how="left", validate="m:1")
     table = table.with_columns(n=pl.col("met") + pl.col("breaches")).sort("_number", "workflow_id", nulls_last=True)
-    bounds = [wilson_interval(met, n) if n else (None, None) for met, n in zip(table["met"], table["n"], strict=True)]
     kept_percent = pl.when(pl.col("n") > 0).then(pl.col("met") / pl.col("n") * 100)
-    return (
-        table.with_columns(
-            kept_percent=kept_percent,
-            low=pl.Series([low for low, _ in bounds], dtype=pl.Float64),
-            high=pl.Series([high for _, high in bounds], dtype=pl.Float64),
-        )
-        .with_columns(kept=pl.col("met") * 100 >= pl.col("share") * pl.col("n"))
-        .select(
-            "target",
-            "workflow_id",
-            "share",
-            "n",
-            *OUTCOMES,
-            "kept_percent",
-            "low",
-            "high",
-            pl.when(pl.col("n") > 0).then("kept").alias("kept"),
-        )
+    return table.with_columns(
+        kept_percent=kept_percent, kept=pl.col("met") * 100 >= pl.col("share") * pl.col("n")
+    ).select(
+        "target",
+        "workflow_id",
+        "share",
+        "n",
+        *OUTCOMES,
+        "kept_percent",
+        pl.col("_kept_low").alias("low"),
+        pl.col("_kept_high").alias("high"),
+        pl.col("_kept_basis").alias("basis"),
+        pl.when(pl.col("n") > 0).then("kept").alias("kept"),
     )
 
 
@@ -154,8 +159,8 @@ def _judge(promise: Within | CompletedBy | Completes, *, now: datetime, working:
             return _lasts(now, limit_ms=limit_ms)
 
 
-def _counted(rows: pl.LazyFrame, outcomes: list[pl.Expr]) -> pl.LazyFrame:
-    """The outcomes of each column, counted by workflow; one pass over the rows, however many targets there are."""
+def _counted(rows: pl.LazyFrame, outcomes: list[pl.Expr], *, day: pl.Expr) -> pl.LazyFrame:
+    """The outcomes of each column by workflow and day, counted in one pass over the rows."""
     numbers = [outcome.meta.output_name() for outcome in outcomes]
     counts = [
         pl.struct((pl.col(number) == name).sum().cast(pl.Int64).alias(name) for name in OUTCOMES).alias(number)
@@ -163,13 +168,13 @@ def _counted(rows: pl.LazyFrame, outcomes: list[pl.Expr]) -> pl.LazyFrame:
     ]
     return (
         rows.filter(pl.col("workflow_id").is_not_null())
-        .select("workflow_id", *outcomes)
-        .group_by("workflow_id")
+        .select("workflow_id", day.alias("day"), *outcomes)
+        .group_by("workflow_id", "day")
         .agg(counts)
-        .unpivot(numbers, index="workflow_id", variable_name="target", value_name="_counts")
+        .unpivot(numbers, index=["workflow_id", "day"], variable_name="target", value_name="_counts")
         .unnest("_counts")
         .filter(pl.sum_horizontal(OUTCOMES) > 0)  # each run or case to which a target applies has an outcome
-        .select(pl.col("target").cast(pl.Int64), "workflow_id", *OUTCOMES)
+        .select(pl.col("target").cast(pl.Int64), "workflow_id", "day", *OUTCOMES)
     )
 
 

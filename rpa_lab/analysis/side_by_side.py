@@ -61,7 +61,8 @@ def reliability_by(
         cases = cases_of(store, span, workflow_id=workflow_id, by=named)
         if not named:
             runs, cases = (rows.with_columns(pl.lit("all").alias(TOGETHER)) for rows in (runs, cases))
-        table = attempt_rates(with_first_attempt(runs, retried(store, during, workflow_id=workflow_id)), by=by)
+        tried_again = retried(store, during, workflow_id=workflow_id)
+        table = attempt_rates(with_first_attempt(runs, tried_again), by=by, tz=span.tz)
         for part in (
             case_rates(cases, by=by, span=span),
             time_between_breakdowns(runs, by=by, as_of=now, until=until),

@@ -24,12 +24,13 @@ __all__ = ["PerformanceStats", "duration_stats", "stats_intervals"]
 class PerformanceStats(Result):
     """Performance of one workflow in one period.
 
-    Durations are milliseconds, over `execution_count` executions that ended with a known duration; None where there are
-    none (the standard deviation: fewer than two). `slowest_steps` has one row per node, most self time first: see
+    Durations are milliseconds, over `execution_count` executions: those that ended with a known duration, which may be
+    fewer than ended (0 where of none the duration is known; `warnings` say it). They are None where there are none (the
+    standard deviation: fewer than two). `slowest_steps` has one row per node, most self time first: see
     `rpa_lab.analysis.nodes.time_by_node`. `success_rate` is percent 0-100.
 
-    The intervals are those of `rpa_lab.analysis.group_intervals`: from 14 days on they resample days and speak of the
-    long run, below they speak of these runs only, and each says which. None where they weren't asked for; what can't
+    The intervals are those of `rpa_lab.analysis.group_intervals`: from 10 days with runs on they resample days and
+    speak of the long run, below they speak of these runs only, and each says which. None where they weren't asked for; what can't
     be bounded has an interval without bounds that says why.
     """
 
@@ -118,14 +119,15 @@ def stats_intervals(runs: pl.DataFrame, *, tz: str, status: str | None = None, s
     Returns
     -------
     dict of str
-        days, and of mean, median, p95, p99 and success rate the interval.
+        days (on which a run ended), and of mean, median, p95, p99 and success rate the interval.
     """
     timed = timed_runs(runs.lazy(), by=[], tz=tz, status=status).collect()
     row = intervals_by(timed, by=[], seed=seed).row(0, named=True)
     counted, ended = timed["duration_ms"].count(), timed.height
+    alike = timed["duration_ms"].drop_nulls().n_unique() == 1
     names = {"avg": "mean", "median": "p50", "p95": "p95", "p99": "p99"}
     return {
         "days": row["days"],
-        **{f"{field}_interval": interval_of(row, name, runs=counted) for field, name in names.items()},
+        **{f"{field}_interval": interval_of(row, name, runs=counted, alike=alike) for field, name in names.items()},
         "success_rate_interval": interval_of(row, "success_rate", runs=ended),
     }

@@ -32,6 +32,7 @@ from rpa_lab.storage.snapshot import LOOKS, Day, Kind, LiveFile, days_of, look
 __all__ = ["Reading", "open_files"]
 
 _FOLD_REACH = timedelta(days=2)
+_DAY = timedelta(days=1)
 _COMPACT_EVERY_S = 60.0
 T = TypeVar("T")
 
@@ -142,18 +143,24 @@ class Reading:
         health = self.stored("collector_health", alive)
         return with_state(within, health.select("writer", "timestamp"), as_of=as_of)
 
-    def newest_start(self) -> datetime | None:
-        """The newest started_at of any execution; None where there is none."""
-        for day in reversed(self.days("executions")):
-            starts = self.collect(partial(self._starts, day))
-            newest: datetime | None = starts.item()
-            if newest is not None:
-                return newest
-        return None
+    def newest(self) -> datetime | None:
+        """The newest start of any execution, or what ended after it, up to a day; None where none has a start.
 
-    def _starts(self, day: date) -> pl.LazyFrame:
+        Only what began on that day and the one before it is looked at: all that lasts longer goes on far beyond.
+        """
+        newest: datetime | None = None
+        ends: list[datetime] = []
+        for day in reversed(self.days("executions")):
+            start, end = self.collect(partial(self._edges, day)).row(0)
+            ends += [end] if end is not None else []
+            if newest is not None:
+                break
+            newest = start
+        return None if newest is None else min(max(newest, *ends), newest + _DAY) if ends else newest
+
+    def _edges(self, day: date) -> pl.LazyFrame:
         files = self.look("executions", day).files
-        return self._open(TABLES["executions"], files).select(pl.col("started_at").max())
+        return self._open(TABLES["executions"], files).select(pl.col("started_at", "completed_at").max())
 
     def foreign(self, executions: pl.DataFrame, *, writer: str) -> set[str]:
         """The ids of those executions (execution_id, started_at) that another writer has written."""

@@ -89,7 +89,7 @@ def _target(section: Section) -> SlaTarget:
     key = said[0]
     promise, share = _promise(section, key)
     if share is None:
-        share = section.number("share", most=100, what=_PERCENT)
+        share = _percent(section, "share")
     elif "share" in section.said:
         raise section.wrong("share", f"nothing beside {key}, which says already how many have to keep it")
     return SlaTarget(
@@ -103,7 +103,7 @@ def _target(section: Section) -> SlaTarget:
 def _promise(section: Section, key: str) -> tuple[Within | CompletedBy | Completes, float | None]:
     """What a key promises, and of how many percent, where the key says that."""
     if key == "success_rate":
-        return Completes(), section.number(key, most=100, what=_PERCENT)
+        return Completes(), _percent(section, key)
     if key == "completed_by":
         return CompletedBy(clock=section.clock(key) or time(0)), None
     limit_ms = section.duration_ms(key) or 0.0
@@ -111,6 +111,13 @@ def _promise(section: Section, key: str) -> tuple[Within | CompletedBy | Complet
         if measure == key:
             return Within(measure=measure, limit_ms=limit_ms), None
     return Within(measure="duration", limit_ms=limit_ms), float(key[1:])
+
+
+def _percent(section: Section, key: str) -> float | None:
+    value = section.number(key, most=100, what=_PERCENT)
+    if value is not None and 0 < value <= 1:  # a fraction, most likely: as percent almost any run of robots keeps it
+        raise section.wrong(key, f"{_PERCENT}, above 1 (or 0): {value * 100:g} for {value * 100:g} %")
+    return value
 
 
 def _named(section: Section, key: str) -> str:

@@ -42,7 +42,8 @@ class TimeSeriesStore:
     tz : str, optional
         The zone in which days begin and naive times are read; default: the store's ``rpa_lab.toml``, else UTC.
     as_of : datetime or "latest", optional
-        What "now" is for relative periods; default the present. ``"latest"``: just after the newest start.
+        What "now" is for relative periods; default the present. ``"latest"``: just after the newest start,
+        or the end of what ran then.
     compact : bool
         Whether a query that would read more than 64 small files of a day compacts that day first.
     storage_options : mapping of str to str, optional
@@ -121,7 +122,7 @@ class TimeSeriesStore:
         present = this_minute()
         if self._as_of is None:
             return present
-        newest = self._reading.newest_start()
+        newest = self._reading.newest()
         return min(newest + timedelta(microseconds=1), present + timedelta(days=1)) if newest else present
 
     def seen(self, *, tz: str | None = None, as_of: datetime | str | None = None) -> TimeSeriesStore:

@@ -60,7 +60,7 @@ def test_from_10_days_on_days_are_resampled() -> None:
     )
     day = by_day.sort("started_at").select("sum", "n", "completed").cast(pl.Float64).to_numpy()
     mean = mean_by_days(resampled_days(10, seed=3), day[:, [0]], day[:, [1]])
-    rate = rate_by_days(day[:, [2]], day[:, [1]])
+    rate = rate_by_days(day[:, 2], day[:, 1], group=np.zeros(10, np.int64))
 
     assert [row[f"{name}_basis"] for name in ("mean_ms", "p50_ms", "p95_ms", "success_rate")] == [DAYS] * 4
     assert [row["mean_ms_low"], row["mean_ms_high"]] == pytest.approx([float(bound[0]) for bound in mean])
@@ -124,11 +124,44 @@ def test_days_are_those_of_the_zone() -> None:
     assert [_row(runs, tz=tz)["days"] for tz in ("UTC", "Europe/Paris", "America/New_York")] == [2, 1, 1]
 
 
-def test_runs_that_all_take_as_long_are_no_doubt() -> None:
-    for days in (5, 20):
-        row = _row(_runs(1, days=days, per_day=100).with_columns(duration_ms=pl.lit(50.0)))
-        for name in ("mean", "p50", "p95", "p99"):
-            assert (row[f"{name}_ms_low"], row[f"{name}_ms_high"]) == (50.0, 50.0)
+@pytest.mark.parametrize("days", [5, 20])
+@pytest.mark.parametrize("took", [50.0, 0.1])
+def test_runs_that_all_take_as_long_do_not_say_how_much_runs_differ(days: int, took: float) -> None:
+    row = _row(_runs(1, days=days, per_day=100).with_columns(duration_ms=pl.lit(took)))
+    mean = interval_of(row, "mean", runs=days * 100, alike=True)
+
+    assert (mean.low, mean.high) == (None, None)
+    assert mean.doubt == f"all {days * 100:,} runs took equally long, which doesn't say how much runs differ"
+    for name in ("p50", "p95", "p99"):  # ranks of runs promise no more than that
+        assert (row[f"{name}_ms_low"], row[f"{name}_ms_high"]) == (took, took)
+
+
+def test_days_that_are_all_alike_leave_the_interval_to_their_runs() -> None:
+    runs = _runs(1, days=20, per_day=2).sort("started_at").with_columns(duration_ms=pl.Series([10.0, 30.0] * 20))
+    row = _row(runs)
+
+    assert row["mean_ms_basis"] == THESE_RUNS
+    assert row["mean_ms_low"] < 20.0 < row["mean_ms_high"]
+
+
+def test_only_days_with_a_duration_that_counts_make_an_interval_speak_of_the_long_run() -> None:
+    runs = _runs(1, days=31, per_day=20).with_columns(
+        status=pl.when((pl.col("started_at").dt.day() < 9) & (pl.int_range(pl.len()) % 5 == 0))
+        .then(pl.lit("failed"))
+        .otherwise(pl.lit("completed"))
+    )
+    failed = runs.filter(status="failed")
+    row = intervals_by(timed_runs(runs.lazy(), by=[], tz="UTC", status="failed").collect(), by=[]).row(0, named=True)
+    alone = _row(failed)
+    mean, rate = (interval_of(row, name, runs=failed.height) for name in ("mean", "success_rate"))
+
+    assert failed["started_at"].dt.date().n_unique() < 14
+    assert (row["days"], row["timed_days"]) == (31, failed["started_at"].dt.date().n_unique())
+    assert (mean.basis, mean.days) == (THESE_RUNS, row["timed_days"])
+    assert (rate.basis, rate.days) == (DAYS, 31)
+    for name in ("mean", "p50"):
+        assert row[f"{name}_ms_basis"] == THESE_RUNS
+        assert (row[f"{name}_ms_low"], row[f"{name}_ms_high"]) == (alone[f"{name}_ms_low"], alone[f"{name}_ms_high"])
 
 
 def test_what_did_not_end_or_has_no_duration_counts_where_it_should() -> None:
@@ -147,10 +180,10 @@ def test_of_no_runs_nothing_is_known() -> None:
     none = _runs(1, days=1, per_day=1).clear()
     row = _row(none)
 
-    assert row["days"] == 0
-    assert {value for name, value in row.items() if name != "days"} == {None}
+    assert (row.pop("days"), row.pop("timed_days")) == (0, 0)
+    assert set(row.values()) == {None}
     assert intervals_by(timed_runs(none.lazy(), by=["group"], tz="UTC").collect(), by=["group"]).is_empty()
-    assert str(interval_of(row, "success_rate", runs=0)) == "unknown: no run ended"
+    assert str(interval_of(_row(none), "success_rate", runs=0)) == "unknown: no run ended"
 
 
 @pytest.mark.parametrize(

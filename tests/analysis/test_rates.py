@@ -21,7 +21,7 @@ def test_rates_of_each_workflow_are_counted_one_by_one(executions: pl.DataFrame,
         {"execution_id": sorted({step["execution_id"] for step in steps if step["retry_count"]})},
         schema={"execution_id": pl.String},
     )
-    table = attempt_rates(with_first_attempt(executions.lazy(), retried), by=["workflow_id"]).collect()
+    table = attempt_rates(with_first_attempt(executions.lazy(), retried), by=["workflow_id"], tz="UTC").collect()
 
     assert sorted(table["workflow_id"]) == sorted(executions["workflow_id"].unique())
     for row in table.iter_rows(named=True):

@@ -30,8 +30,8 @@ def test_rates_costs_and_savings_are_those_added_up_one_by_one(
     rows = [row for row in recoveries.to_dicts() if row["execution_id"] in set(known["execution_id"])]
     saved = oracles.recovery_savings(rows, known.to_dicts())
     joined = with_run(recoveries.lazy(), known.lazy()).collect()
-    (whole,) = recovery_rates(joined.lazy(), by=[]).collect().to_dicts()
-    table = recovery_rates(joined.lazy(), by=["strategy"]).collect()
+    (whole,) = recovery_rates(joined.lazy(), by=[], tz="UTC").collect().to_dicts()
+    table = recovery_rates(joined.lazy(), by=["strategy"], tz="UTC").collect()
 
     assert (whole["attempts"], whole["runs_saved"]) == (len(rows), len(saved))
     assert whole["saved_ms"] == pytest.approx(sum(saved.values()))

@@ -116,15 +116,17 @@ def test_where_one_day_has_all_of_a_kind_the_share_is_not_bounded() -> None:
 
 
 def test_days_that_differ_less_than_runs_do_give_wilsons_interval_of_the_runs() -> None:
-    ended, completed = np.full((20, 1), 10.0), np.full((20, 1), 9.0)
+    ended, completed = np.full(20, 10.0), np.full(20, 9.0)
     low, high = proportion_confint(180, 200, method="wilson")
 
-    assert [float(b[0]) for b in rate_by_days(completed, ended)] == pytest.approx([low, high], abs=1e-9)
+    assert [float(b[0]) for b in rate_by_days(completed, ended, group=np.zeros(20, np.int64))] == pytest.approx(
+        [low, high], abs=1e-9
+    )
 
 
 def test_days_that_differ_more_widen_a_rates_interval() -> None:
-    ended, completed = np.full((20, 1), 100.0), np.array([[100.0], [80.0]] * 10)
-    low, high = (float(bound[0]) for bound in rate_by_days(completed, ended))
+    ended, completed = np.full(20, 100.0), np.array([100.0, 80.0] * 10)
+    low, high = (float(bound[0]) for bound in rate_by_days(completed, ended, group=np.zeros(20, np.int64)))
     of_runs = proportion_confint(1800, 2000, method="wilson")
     # 20 days of 80 or 100 %: a standard error of 10 / √19 points; t with 19 degrees of freedom reaches 2.09 of them
     assert high - low == pytest.approx(2 * 2.093 * 0.1 / np.sqrt(19), rel=0.03)

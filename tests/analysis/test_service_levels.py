@@ -29,8 +29,9 @@ def _counts(
     members = chains(runs.select("execution_id", "rerun_of").drop_nulls()).lazy()
     chained = fold_cases(frame.join(members, on="execution_id"), by=["workflow_id"])
     folded = pl.concat([chained, single_cases(frame.join(members, on="execution_id", how="anti"), by=["workflow_id"])])
-    how: dict[str, Any] = {"now": now, "working": working or WorkingTime(), "tz": tz}
+    how: dict[str, Any] = {"now": now, "working": working or WorkingTime(), "tz": tz, "day_tz": "UTC"}
     table = judged([target], executions=frame, cases=folded, **how).collect()
+    table = table.group_by("workflow_id").agg(pl.col(OUTCOMES).sum())
     return {row[0]: row[1:] for row in table.select("workflow_id", *OUTCOMES).rows()}
 
 
@@ -123,9 +124,17 @@ def test_the_time_of_day_is_that_of_the_zone_over_the_change_of_its_clock() -> N
 def test_the_table_says_how_sure_one_can_be() -> None:
     targets = [SlaTarget(name="a", promise=Completes(), share=90.0), SlaTarget(name="b", promise=Completes())]
     counts = pl.DataFrame(
-        {"target": [1, 0], "workflow_id": ["w", "w"], "met": [0, 18], "breaches": [0, 2], "open": [3, 0], "unjudged": 0}
+        {
+            "target": [1, 0],
+            "workflow_id": ["w", "w"],
+            "day": [date(2026, 11, 3)] * 2,
+            "met": [0, 18],
+            "breaches": [0, 2],
+            "open": [3, 0],
+            "unjudged": 0,
+        }
     )
     first, second = service_levels(counts, targets).to_dicts()
     assert (first["target"], first["n"], first["kept_percent"], first["kept"]) == ("a", 20, 90.0, True)
-    assert (round(first["low"], 1), round(first["high"], 1)) == (69.9, 97.2)
-    assert (second["kept_percent"], second["low"], second["kept"]) == (None, None, None)
+    assert (round(first["low"], 1), round(first["high"], 1), first["basis"]) == (69.9, 97.2, "these runs only")
+    assert (second["kept_percent"], second["low"], second["basis"], second["kept"]) == (None, None, None, None)

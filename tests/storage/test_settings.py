@@ -152,7 +152,12 @@ def test_a_mistake_in_the_file_is_named_with_its_path(root: Path, text: str | by
         ("[[sla]]\nduration = '0s'", "sla[1].duration is '0s', expected a length of time"),
         ("[[sla]]\nqueue_wait = '5s'\nshare = 101", "sla[1].share is 101, expected percent, a number from 0 to 100"),
         ("[[sla]]\np95 = '5s'\nshare = 90", "sla[1].share is 90, expected nothing beside p95"),
-        ("[[sla]]\nsuccess_rate = 0.98\nshare = 5", "sla[1].share is 5, expected nothing beside success_rate"),
+        (
+            "[[sla]]\nsuccess_rate = 0.98",
+            "sla[1].success_rate is 0.98, expected percent, a number from 0 to 100, above 1 (or 0): 98 for 98 %",
+        ),
+        ('[[sla]]\nduration = "1h"\nshare = 1', "sla[1].share is 1, expected percent"),
+        ("[[sla]]\nsuccess_rate = 98\nshare = 5", "sla[1].share is 5, expected nothing beside success_rate"),
         ("[[sla]]\nsuccess_rate = true", "sla[1].success_rate is True, expected percent"),
         ("[[sla]]\ncompleted_by = '25:00'", "sla[1].completed_by is '25:00', expected a time of day such as '06:00'"),
         # costs
