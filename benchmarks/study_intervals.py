@@ -6,6 +6,7 @@ computed as `PerformanceAnalyzer` computes it, and it is counted whether it hold
 
 - Intervals that resample days are tried on fleets whose days differ (by 8 %, and hosts' load by 5 %): windows of 14 and
   28 days. Those that speak of these runs only on fleets without: windows of 7 days.
+- The same of the durations of failed runs only (28 days), which on many days there are none of.
 - Beside them, what intervals that speak of these runs only cover where days differ, of which they do not speak:
   windows of 7 days.
 - Shifts between two periods, on the fleets whose days differ: how often the interval holds the true shift (0),
@@ -61,6 +62,8 @@ def main() -> None:
             _show(parts[-1])
     parts.append(coverage(range(seeds), window=7, days_differ=True))
     _show(parts[-1])
+    parts.append(coverage(range(seeds), window=28, days_differ=True, status="failed"))
+    _show(parts[-1])
     for window in (14, 28):
         parts.append(coverage(range(seeds), window=window, days_differ=True, incidents=True))
         _show(parts[-1])
@@ -92,15 +95,17 @@ def coverage(
     days_differ: bool,
     runs_per_day: float = 20,
     days: int = DAYS,
+    status: str | None = None,
     incidents: bool = False,
 ) -> pl.DataFrame:
     """How often each interval of windows of so many days holds the truth: one row per statistic and basis."""
     found = []
     for seed in seeds:
         runs = executions(seed, days_differ=days_differ, runs_per_day=runs_per_day, days=days)
-        found.append(_windows(_with_incidents(runs, seed) if incidents else runs, seed, window, days))
+        found.append(_windows(_with_incidents(runs, seed) if incidents else runs, seed, window, days, status))
     rows = [_coverage_of(pl.concat(found), statistic) for statistic in STATISTICS]
-    design = f"{window} days {INCIDENTS}" if incidents else f"{window} days"
+    design = f"{window} days" if status is None else f"{window} days, {status} runs"
+    design = f"{design} {INCIDENTS}" if incidents else design
     return _table(pl.concat(rows), design=design, runs_per_day=runs_per_day, days_differ=days_differ)
 
 
@@ -194,16 +199,21 @@ def _with_incidents(runs: pl.DataFrame, seed: int) -> pl.DataFrame:
     )
 
 
-def _windows(runs: pl.DataFrame, seed: int, window: int, days: int) -> pl.DataFrame:
+def _windows(runs: pl.DataFrame, seed: int, window: int, days: int, status: str | None) -> pl.DataFrame:
     """One row per workflow and whole window: its intervals, and the truth beside them."""
     since = pl.col("started_at") - pl.lit(START + timedelta(days=DAYS - days))
     numbered = runs.with_columns(window=since.dt.total_days() // window).filter(pl.col("window") < days // window)
     by = ["workflow_id", "window"]
-    intervals = intervals_by(timed_runs(numbered.lazy(), by=by, tz="UTC").collect(), by=by, seed=seed)
-    truth = runs.group_by("workflow_id").agg(
-        pl.col("duration_ms").mean().alias("mean"),
-        *(quantile(q).alias(name) for name, q in QUANTILES.items()),
-        success_rate(),
+    intervals = intervals_by(timed_runs(numbered.lazy(), by=by, tz="UTC", status=status).collect(), by=by, seed=seed)
+    counted = pl.lit(value=True) if status is None else pl.col("status") == status
+    truth = (
+        runs.with_columns(pl.when(counted).then("duration_ms"))
+        .group_by("workflow_id")
+        .agg(
+            pl.col("duration_ms").mean().alias("mean"),
+            *(quantile(q).alias(name) for name, q in QUANTILES.items()),
+            success_rate(),
+        )
     )
     return intervals.join(truth, on="workflow_id", how="left", validate="m:1")
 

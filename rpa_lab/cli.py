@@ -12,15 +12,13 @@ import typer
 from rpa_lab import __version__
 from rpa_lab.cli_analysis import commands as analysis
 from rpa_lab.cli_exchange import exchange, imports
-from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, progress
+from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, nothing_in, progress
 from rpa_lab.cli_simulate import command as simulate_command
 from rpa_lab.cli_store import commands
 from rpa_lab.errors import RpaLabError
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from rpa_lab.lab import Lab
 
 __all__ = ["app", "main"]
 
@@ -92,7 +90,7 @@ def workflows(
     if as_json:
         print(json.dumps(plain(table), ensure_ascii=False))
     elif table.is_empty():
-        print(f"No executions in {lab.span(period).describe()}; {_newest(lab)}.")
+        print(nothing_in(lab, period))
     else:
         show_workflows(table, title=lab.span(period).describe())
 
@@ -162,13 +160,6 @@ def demo(
     print("Open them in a browser; they need no network.")
 
 
-def _newest(lab: Lab) -> str:
-    starts = lab.workflows("all")["last_started_at"].drop_nulls().to_list()
-    if not starts:
-        return f"{lab.store.where} holds none at all"
-    return f"the newest started {max(starts):%Y-%m-%d %H:%M} {lab.tz} (see --period and --as-of latest)"
-
-
 def show_workflows(table: pl.DataFrame, *, title: str) -> None:
     """Print the workflows as a table for people.
 
@@ -184,7 +175,7 @@ def show_workflows(table: pl.DataFrame, *, title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rpa_lab.chart.units import duration_text
+    from rpa_lab.units import duration_text, name_text
 
     shown = Table(
         title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
@@ -195,7 +186,7 @@ def show_workflows(table: pl.DataFrame, *, title: str) -> None:
     for row in table.iter_rows(named=True):
         rate = row["success_rate"]
         shown.add_row(
-            Text(row["workflow_id"] or "unknown"),
+            Text("unknown" if row["workflow_id"] is None else name_text(row["workflow_id"])),
             f"{row['executions']:,}",
             f"{row['failed']:,}",
             "–" if rate is None else f"{rate:.1f} %",

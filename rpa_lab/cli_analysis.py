@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, number_text, show
+from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, nothing_in, show
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,6 +28,7 @@ commands = typer.Typer()
 Workflow = Annotated[str | None, typer.Argument(help="Which workflow; default: all.")]
 
 _SIGNS: Final = {"=": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge", "~": "contains", "^": "prefix"}
+_INTERVAL: Final = "95 % interval"
 _CONDITION: Final = re.compile(r"\s*(\w+)\s*(!=|<=|>=|=|<|>|~|\^)(.*)", re.DOTALL)
 
 
@@ -55,15 +56,20 @@ def stats(
 
         rpa-lab stats invoices --by version --json
     """
+    from rpa_lab.analysis.breakdown import grouping
     from rpa_lab.lab import Lab
 
     lab = Lab(store, tz=tz, as_of=as_of)
     if workflow is not None and by is None:
         of_one = lab.performance(workflow, period, status=status)
-        _print(of_one, as_json=as_json, people=lambda: _stats(of_one, title=lab.span(period).describe()))
+        said = None if _ended(of_one) + of_one.running else nothing_in(lab, period, workflow=workflow)
+        _print(of_one, lambda: _stats(of_one, title=lab.span(period).describe()), as_json=as_json, nothing=said)
         return
     beside = lab.breakdown(workflow, period, by=by or "workflow", status=status)
-    _print(beside, as_json=as_json, people=lambda: _breakdown(beside.table, title=_about(workflow, lab.span(period))))
+    what = "steps" if grouping(beside.by)[0] == "steps" else "runs"
+    said = None if beside.table.height else nothing_in(lab, period, what=f"{what} that ended", workflow=workflow)
+    title = _about(workflow, lab.span(period))
+    _print(beside, lambda: _breakdown(beside.table, title=title), as_json=as_json, nothing=said)
 
 
 @commands.command()
@@ -86,8 +92,9 @@ def failures(
     from rpa_lab.lab import Lab
 
     lab = Lab(store, tz=tz, as_of=as_of)
-    found = lab.failures(period, workflow_id=workflow)
-    _print(found, as_json=as_json, people=lambda: _failures(found, title=_about(workflow, lab.span(period))))
+    found = lab.failures(workflow, period)
+    said = None if found.ended + found.running else nothing_in(lab, period, workflow=workflow)
+    _print(found, lambda: _failures(found, title=_about(workflow, lab.span(period))), as_json=as_json, nothing=said)
 
 
 @commands.command()
@@ -117,9 +124,10 @@ def kpis(
     def people() -> None:
         show(_figures(found.figures), title=_about(workflow, lab.span(period)))
         if not found.service_levels.is_empty():
-            show(found.service_levels, title="Service levels")
+            show(_with_interval(found.service_levels), title="Service levels")
 
-    _print(found, as_json=as_json, people=people)
+    said = None if found.executions else nothing_in(lab, period, workflow=workflow)
+    _print(found, people, as_json=as_json, nothing=said)
 
 
 @commands.command()
@@ -179,7 +187,11 @@ def query(
         order=order or (),
         limit=limit,
     )
-    _print(found, as_json=as_json, people=lambda: show(found.table, title=f"{table}, {lab.span(period).describe()}"))
+    rows = found.table.is_empty() or ("n" in found.table.columns and not found.table["n"].sum())
+    what = f"{table} that meet the conditions" if where else table
+    said = nothing_in(lab, period, what=what) if rows else None
+    title = f"{table}, {lab.span(period).describe()}"
+    _print(found, lambda: show(found.table, title=title), as_json=as_json, nothing=said)
 
 
 def _about(workflow: str | None, span: Span) -> str:
@@ -189,6 +201,7 @@ def _about(workflow: str | None, span: Span) -> str:
 def _conditions(said: Iterable[str], *, table: str) -> dict[str, dict[str, Any]]:
     """Conditions as `filters_of` takes them: column to operators and values, which are numbers where the column is."""
     from rpa_lab.errors import InputError, quote
+    from rpa_lab.filters import filter_of, operators_of
     from rpa_lab.schema import table_named
 
     columns, found = table_named(table).readable, dict[str, dict[str, Any]]()
@@ -199,6 +212,14 @@ def _conditions(said: Iterable[str], *, table: str) -> dict[str, dict[str, Any]]
         name, op, value = parts[1], _SIGNS[parts[2]], parts[3].strip()
         number = name in columns and columns[name].kind in ("duration", "number", "count")
         wanted = None if value == "null" else _number(value) if number else value
+        signs = [sign for sign, one in _SIGNS.items() if name not in columns or one in operators_of(columns[name])]
+        if parts[2] not in signs:
+            kind = columns[name].kind
+            raise InputError(f"--where {quote(text)}: {name} is a {kind}, expected one of {'  '.join(signs)}")
+        try:
+            filter_of(table, name, op, wanted)
+        except InputError as mistake:
+            raise InputError(f"--where {quote(text)}: {mistake}") from None
         if op in found.setdefault(name, {}):
             raise InputError(f"--where says {name} {parts[2]} twice, expected one value for it")
         found[name][op] = wanted
@@ -213,11 +234,15 @@ def _number(text: str) -> Any:
         return text
 
 
-def _print(result: Result, *, as_json: bool, people: Any) -> None:
+def _print(result: Result, people: Callable[[], None], *, as_json: bool, nothing: str | None) -> None:
+    """A result as JSON or for people: these are told so where there is nothing."""
     if as_json:
         print(json.dumps(result.to_dict(), ensure_ascii=False))
         return
-    people()
+    if nothing is None:
+        people()
+    else:
+        print(nothing)
     _warn(getattr(result, "warnings", ()))
 
 
@@ -229,14 +254,13 @@ def _warn(warnings: Iterable[str]) -> None:
 def _stats(stats: PerformanceStats, *, title: str) -> None:
     import polars as pl
 
-    from rpa_lab.analysis.intervals import DAYS
-    from rpa_lab.chart.units import duration_text, percent_text
+    from rpa_lab.readable import speaks_of
+    from rpa_lab.units import duration_text, percent_text
 
     def between(interval: Interval | None, text: Any) -> tuple[str, str]:
         if interval is None or interval.low is None or interval.high is None:
             return "–", "" if interval is None else interval.doubt or ""
-        speaks_of = f"the long run ({interval.days} days)" if interval.basis == DAYS else interval.basis
-        return f"{text(interval.low)} to {text(interval.high)}", speaks_of
+        return f"{text(interval.low)} to {text(interval.high)}", speaks_of(interval.basis, interval.days)
 
     n = stats.execution_count
     rows = [
@@ -249,9 +273,8 @@ def _stats(stats: PerformanceStats, *, title: str) -> None:
         ("standard deviation", duration_text(stats.std_dev_ms), "", "", n),
     ]
     if stats.success_rate is not None:
-        ended = stats.completed + stats.failed + stats.cancelled + stats.abandoned
         rate = between(stats.success_rate_interval, lambda percent: percent_text(percent / 100))
-        rows.append(("success rate", percent_text(stats.success_rate / 100), *rate, ended))
+        rows.append(("success rate", percent_text(stats.success_rate / 100), *rate, _ended(stats)))
     names = ["statistic", "value", "95 % interval", "speaks of", "n"]
     show(pl.DataFrame(rows, schema=names, orient="row"), title=f"{stats.workflow_id}, {title}")
     steps = stats.slowest_steps.select(
@@ -278,7 +301,7 @@ def _failures(found: Failures, *, title: str) -> None:
 def _breakdown(table: pl.DataFrame, *, title: str) -> None:
     import polars as pl
 
-    from rpa_lab.chart.units import duration_text, percent_text
+    from rpa_lab.units import duration_text, percent_text
 
     names = table.columns[: table.columns.index("ended")]
     shown = table.select(
@@ -300,7 +323,7 @@ def _breakdown(table: pl.DataFrame, *, title: str) -> None:
 
 
 def _categories(table: pl.DataFrame) -> pl.DataFrame:
-    from rpa_lab.chart.units import duration_text, percent_text
+    from rpa_lab.units import duration_text, percent_text
 
     return table.select(
         "category",
@@ -323,23 +346,33 @@ def _messages(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _figures(table: pl.DataFrame) -> pl.DataFrame:
+    """The key figures with their units, and the intervals of those that have one."""
     import polars as pl
 
-    from rpa_lab.chart.units import duration_text, percent_text
+    from rpa_lab.readable import column_texts
 
-    def text(value: float | None, unit: str) -> str:
-        if value is None:
-            return "unknown"
-        match unit:
-            case "ms":
-                return duration_text(value)
-            case "percent":
-                return percent_text(value / 100)
-            case _:
-                return f"{number_text(value)} {unit}"
+    values = pl.Series("value", column_texts(table)["value"], dtype=pl.String)
+    return _with_interval(table).select("label", values, _INTERVAL, "speaks_of", "n", "note")
 
-    values = [text(*row) for row in table.select("value", "unit").iter_rows()]
-    return table.select("label", pl.Series("value", values, dtype=pl.String), "n", "note")
+
+def _with_interval(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with the bounds of its figure as one column of text, and beside it what they speak of."""
+    import polars as pl
+
+    from rpa_lab.readable import column_texts, speaks_of
+
+    texts = column_texts(table)
+    between = ["–" if "–" in pair else " to ".join(pair) for pair in zip(texts["low"], texts["high"], strict=True)]
+    about = ["" if basis is None else speaks_of(basis) for basis in table["basis"]]
+    return (
+        table.with_columns(low=pl.Series(between, dtype=pl.String), high=pl.Series(about, dtype=pl.String))
+        .drop("basis")
+        .rename({"low": _INTERVAL, "high": "speaks_of"})
+    )
+
+
+def _ended(stats: PerformanceStats) -> int:
+    return stats.completed + stats.failed + stats.cancelled + stats.abandoned
 
 
 def _texts(table: pl.DataFrame, name: str, text: Any) -> pl.Series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,9 @@ import typer
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["DEFAULT_STORE", "AsOf", "Json", "PeriodOption", "Store", "Zone", "number_text", "progress", "show"]
+    from rpa_lab.lab import Lab
+
+__all__ = ["DEFAULT_STORE", "AsOf", "Json", "PeriodOption", "Store", "Zone", "nothing_in", "progress", "show"]
 
 DEFAULT_STORE = "data/store"
 _SHORT = 24  # no longer word of a table needs a line of its own
@@ -57,6 +58,36 @@ def progress() -> Any:
     )
 
 
+def nothing_in(lab: Lab, period: str, *, what: str = "runs", workflow: str | None = None) -> str:
+    """That a period holds nothing, and when the newest run started: the period, or the store, may be another one.
+
+    Parameters
+    ----------
+    lab : Lab
+        What was asked.
+    period : str
+        Of when.
+    what : str
+        Of what there is none.
+    workflow : str, optional
+        Of which workflow.
+
+    Returns
+    -------
+    str
+    """
+    import polars as pl
+
+    rows = lab.workflows("all")
+    ours = rows.filter(workflow is None or pl.col("workflow_id") == workflow)
+    starts = ours["last_started_at"].drop_nulls().to_list()
+    of = f" of {workflow}" if workflow is not None else ""
+    newest = f"{lab.store.where} holds none at all"
+    if starts:
+        newest = f"the newest run started {max(starts):%Y-%m-%d %H:%M} {lab.tz} (see --period and --as-of latest)"
+    return f"No {what}{of} in {lab.span(period).describe()}; {newest}."
+
+
 def show(rows: pl.DataFrame, *, title: str, most: int = 40) -> None:
     """Print a frame as a table for people: as many columns and rows as can be read, and what is left out is said.
 
@@ -66,7 +97,7 @@ def show(rows: pl.DataFrame, *, title: str, most: int = 40) -> None:
     Parameters
     ----------
     rows : DataFrame
-        What to show.
+        What to show; the names of its columns say in which unit (see `rpa_lab.readable`).
     title : str
         What stands above it.
     most : int
@@ -77,15 +108,17 @@ def show(rows: pl.DataFrame, *, title: str, most: int = 40) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from rpa_lab.readable import column_texts, heading
+
     console = Console()
-    headings = [name.replace("_", " ") for name in rows.columns]
-    cells = [[_cell(value) for value in row] for row in rows.head(most).iter_rows()]
-    columns = [[heading, *(row[number] for row in cells)] for number, heading in enumerate(headings)]
+    headings = list(map(heading, rows.columns))
+    texts = list(column_texts(rows, most=most).values())
+    columns = [[title, *cells] for title, cells in zip(headings, texts, strict=True)]
     widths = _widths(columns, room=console.width)
     table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for heading, kind, width in zip(headings, rows.dtypes, widths, strict=False):
-        table.add_column(heading, justify="right" if kind.is_numeric() else "left", overflow="fold", width=width)
-    for row in cells:
+    for name, kind, width in zip(headings, rows.dtypes, widths, strict=False):
+        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold", width=width)
+    for row in zip(*texts, strict=True):
         table.add_row(*map(Text, row[: len(widths)]))
     if title:
         console.print(Text(title, style="italic"))
@@ -110,28 +143,3 @@ def _widths(columns: list[list[str]], *, room: int) -> list[int]:
         widest = max((number for number in range(fit) if widths[number] > least[number]), key=lambda at: widths[at])
         widths[widest] -= 1
     return widths
-
-
-def number_text(value: float) -> str:
-    """A number for people: four digits, whole from 10,000 on, never an exponent."""
-    if value and abs(value) < 5e-5:
-        return "< 0.0001" if value > 0 else "> -0.0001"
-    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return "–"
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float():
-            return number_text(value)
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M}" if not value.second else f"{value:%Y-%m-%d %H:%M:%S}"
-        case list():
-            return ", ".join(map(_cell, value))
-        case _:
-            return str(value)

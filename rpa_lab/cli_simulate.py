@@ -199,7 +199,7 @@ def _say(made: Fleet, written: Mapping[str, Written], *, root: Path, seconds: fl
 
 def _sentences(rows: list[dict[str, Any]]) -> list[str]:
     """What is true of one fault, in lines of a width that a terminal has."""
-    from rpa_lab.chart.units import duration_text
+    from rpa_lab.units import duration_text
 
     def shift(ms: float | None, what: str) -> str:
         return f", {what} {'-' if ms < 0 else '+'}{duration_text(abs(ms))}" if ms else ""

@@ -21,7 +21,7 @@ from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.period import as_utc
 from rpa_lab.schema import Column, Table, table_named
 
-__all__ = ["Filter", "Filters", "Operator", "filters_of", "matching"]
+__all__ = ["Filter", "Filters", "Operator", "filter_of", "filters_of", "matching", "operators_of"]
 
 Operator = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "prefix"]
 """How a column's value is held against the one that is wanted."""
@@ -133,6 +133,54 @@ def filters_of(table: str, said: Filters | None) -> tuple[Filter, ...]:
     return tuple(sorted(found, key=lambda each: (each.column, each.op, repr(each.value))))
 
 
+def filter_of(table: str, column: str, op: str, value: Any) -> Filter:
+    """One condition, checked.
+
+    Parameters
+    ----------
+    table, column : str
+        Of which column.
+    op : str
+        One of `Operator`.
+    value : object
+        What the column's value is held against; see `filters_of`.
+
+    Returns
+    -------
+    Filter
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table, column, operator or status.
+    InputError
+        If the value is none that the column could have.
+
+    Examples
+    --------
+    >>> print(filter_of("steps", "duration_ms", "gt", 5000))
+    duration_ms gt 5000.0
+    """
+    return _filter(table_named(table), column, op, value)
+
+
+def operators_of(column: Column) -> tuple[Operator, ...]:
+    """By what a column's values can be held against others.
+
+    Examples
+    --------
+    >>> operators_of(table_named("steps").readable["status"])
+    ('eq', 'ne', 'in')
+    """
+    match column.kind:
+        case "status":
+            return _EQUALITY
+        case "id" | "name" | "text" | "json":
+            return (*_EQUALITY, *_TEXT)
+        case _:
+            return (*_EQUALITY, *_ORDER)
+
+
 def matching(rows: pl.LazyFrame, filters: Sequence[Filter], *, tz: str = "UTC") -> pl.LazyFrame:
     """Those rows that meet all conditions.
 
@@ -174,7 +222,7 @@ def _filter(schema: Table, name: str, op: Any, value: Any) -> Filter:
     if name not in columns:
         raise unknown_name(f"{schema.name} has no column", name, columns)
     column = columns[name]
-    operators = _operators_of(column)
+    operators = operators_of(column)
     if op not in operators:
         known = op in get_args(Operator)
         what = f"{schema.name}.{name} ({column.kind}) has no operator" if known else "there is no operator"
@@ -194,16 +242,6 @@ def _any_of(schema: Table, column: Column, values: Any) -> Filter:
         return Filter(column=column.name, op="eq", value=checked.pop())
     # naive and aware times can't be compared, but their texts can
     return Filter(column=column.name, op="in", value=tuple(sorted(checked, key=lambda v: (v is not None, repr(v)))))
-
-
-def _operators_of(column: Column) -> tuple[Operator, ...]:
-    match column.kind:
-        case "status":
-            return _EQUALITY
-        case "id" | "name" | "text" | "json":
-            return (*_EQUALITY, *_TEXT)
-        case _:
-            return (*_EQUALITY, *_ORDER)
 
 
 def _value(schema: Table, column: Column, value: Any) -> Scalar:

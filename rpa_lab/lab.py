@@ -16,6 +16,7 @@ from rpa_lab.analysis.overview import by_day, by_workflow, distribution
 from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
 from rpa_lab.errors import InputError, quote
 from rpa_lab.period import Period, Span
+from rpa_lab.readable import table_html
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 if TYPE_CHECKING:
@@ -155,30 +156,30 @@ class Lab:
         return self._reliability.analyze(workflow_id, period)
 
     def reliability_by(
-        self, group: str = "workflow_id", period: PeriodLike = "30d", *, workflow_id: str | None = None
+        self, by: str = "workflow", period: PeriodLike = "30d", *, workflow_id: str | None = None
     ) -> pl.DataFrame:
-        """Reliability side by side; arguments as for `ReliabilityAnalyzer.by`."""
-        return self._local(self._reliability.by(group, period, workflow_id=workflow_id))
+        """Reliability side by side; arguments as for `ReliabilityAnalyzer.breakdown`."""
+        return self._local(self._reliability.breakdown(workflow_id, by=by, period=period))
 
-    def failures(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> Failures:
+    def failures(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> Failures:
         """Why runs failed, by category and by step; see `ReliabilityAnalyzer.failures`."""
-        return self._reliability.failures(period, workflow_id=workflow_id)
+        return self._reliability.failures(workflow_id, period)
 
-    def failed_runs(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+    def failed_runs(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> pl.DataFrame:
         """The failed runs one by one, newest first; columns of `ReliabilityAnalyzer.failed_runs`."""
-        return self._reliability.failed_runs(period, workflow_id=workflow_id)
+        return self._reliability.failed_runs(workflow_id, period)
 
-    def messages(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+    def messages(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> pl.DataFrame:
         """What failed runs say, grouped; columns of `rpa_lab.analysis.messages.message_templates`."""
-        return self._reliability.messages(period, workflow_id=workflow_id)
+        return self._reliability.messages(workflow_id, period)
 
     def time_to_completion(self, workflow_id: str, period: PeriodLike = "30d") -> TimeToCompletion:
         """How long runs take to complete, with those that fail or still run counted; see `ReliabilityAnalyzer`."""
         return self._reliability.time_to_completion(workflow_id, period)
 
-    def recoveries(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> Recoveries:
+    def recoveries(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> Recoveries:
         """How self-healing went, and what it cost; see `ReliabilityAnalyzer.recoveries`."""
-        return self._reliability.recoveries(period, workflow_id=workflow_id)
+        return self._reliability.recoveries(workflow_id, period)
 
     def kpis(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> KeyFigures:
         """Key figures of a workflow, or of all together; see `KpiAnalyzer.kpis`."""
@@ -346,7 +347,7 @@ class Lab:
         where = escape(self.store.where)
         if table.is_empty():
             return f"<p><b>Lab</b> over {where}: nothing recorded yet</p>"
-        return f"<p><b>Lab</b> over {where}, {escape(period.describe())}</p>{table._repr_html_()}"
+        return f"<p><b>Lab</b> over {where}, {escape(period.describe())}</p>{table_html(table)}"
 
     def _local(self, rows: pl.DataFrame) -> pl.DataFrame:
         times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]

@@ -5,11 +5,29 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
 from html import escape
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import polars as pl
 
+from rpa_lab.readable import (
+    Bounded,
+    between_text,
+    bounds_of,
+    heading,
+    interval_text,
+    period_text,
+    speaks_of,
+    table_html,
+    unit_of,
+    value_text,
+)
+from rpa_lab.units import name_text
+
 __all__ = ["Result", "plain"]
+
+_SHORT: Final = 24
+_WHOLE_LINE: Final = " style='grid-column:1/-1'"
+_AT_THE_HEAD: Final = ("workflow_id", "time_period", "tz", "warnings")
 
 
 class Result:
@@ -32,20 +50,34 @@ class Result:
         """The result as plain data that JSON can hold; frames become lists of dicts, times ISO strings."""
         return {name: plain(value) for name, value in self._items()}
 
+    @property
+    def sentence(self) -> str:
+        """What it says, in a sentence or two; empty where its figures speak for themselves."""
+        return ""
+
     def _repr_html_(self) -> str:
-        facts = [(n, v) for n, v in self._items() if not isinstance(v, pl.DataFrame) and n != "warnings"]
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(name.replace('_', ' '))}</th>"
-            f"<td style='text-align:right'>{escape(_shown(value))}</td></tr>"
-            for name, value in facts
+        items = dict(self._items())
+        facts = {n: v for n, v in items.items() if n not in _AT_THE_HEAD and not isinstance(v, pl.DataFrame)}
+        below = _bounds(facts)
+        folded = {name for parts, _ in below.values() for name in parts}
+        texts = {name: _fact(name, value, items) for name, value in facts.items() if name not in folded}
+        shown = "".join(
+            f"<div{_WHOLE_LINE if len(text) > _SHORT else ''}><span style='opacity:.75'>{escape(heading(name, items))}"
+            f"</span> <b>{escape(text)}</b>{_small(below[name][1]) if name in below else ''}</div>"
+            for name, text in texts.items()
         )
         tables = "".join(
-            f"<p><b>{escape(name.replace('_', ' '))}</b></p>{value._repr_html_()}"
-            for name, value in self._items()
+            f"<p style='margin:1em 0 .3em'><b>{escape(heading(name))}</b></p>{table_html(value, source=f'.{name}')}"
+            for name, value in items.items()
             if isinstance(value, pl.DataFrame)
         )
-        warnings = "".join(f"<p>⚠ {escape(text)}</p>" for text in getattr(self, "warnings", ()))
-        return f"<div><b>{escape(type(self).__name__)}</b><table>{rows}</table>{tables}{warnings}</div>"
+        sentence = f"<p>{escape(self.sentence)}</p>" if self.sentence else ""
+        warnings = "".join(f"<p>⚠ {escape(text)}</p>" for text in items.get("warnings", ()))
+        grid = "display:grid;grid-template-columns:repeat(auto-fill,minmax(17em,1fr));gap:.3em 1.5em;margin:.5em 0"
+        return (
+            f"<div><b>{escape(type(self).__name__)}</b>{escape(_head(items))}{sentence}"
+            f"<div style='{grid}'>{shown}</div>{tables}{warnings}</div>"
+        )
 
     def _items(self) -> list[tuple[str, Any]]:
         if not is_dataclass(self):
@@ -93,9 +125,42 @@ def plain(value: object) -> Any:
             return str(value)
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.1f}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return "–" if value is None else str(value)
+def _head(items: dict[str, Any]) -> str:
+    """Whose result it is, and of when."""
+    said = []
+    if "workflow_id" in items:
+        workflow = items["workflow_id"]
+        said.append("all workflows" if workflow is None else name_text(str(workflow)))
+    if "time_period" in items:
+        said.append(period_text(str(items["time_period"]), tz=str(items.get("tz", "UTC"))))
+    return "".join(f" · {text}" for text in said)
+
+
+def _fact(name: str, value: object, items: dict[str, Any]) -> str:
+    if name.endswith("_period") and isinstance(value, str):
+        return period_text(value, tz=str(items.get("tz", "UTC")))
+    return value_text(value, unit_of(name, items))
+
+
+def _bounds(facts: dict[str, Any]) -> dict[str, tuple[tuple[str, ...], str]]:
+    """Of each fact that has an interval, the fields that hold it, and its words."""
+    found: dict[str, tuple[tuple[str, ...], str]] = {}
+    for name, value in facts.items():
+        if isinstance(value, Bounded):
+            stem = name.removesuffix("_interval")
+            of = next((one for one in (stem, f"{stem}_ms", f"{stem}_duration_ms") if one in facts), None)
+            if of is not None:
+                found[of] = (name,), interval_text(value, unit_of(of))
+        elif names := bounds_of(name, facts):
+            low, high, *basis = names
+            if facts[low] is None or facts[high] is None:
+                found[name] = names, ""
+                continue
+            about = speaks_of(str(facts[basis[0]])) if basis else facts.get("about", "")
+            level = facts.get("level", 0.95)
+            found[name] = names, between_text(facts[low], facts[high], unit_of(name, facts), level=level, about=about)
+    return found
+
+
+def _small(text: str) -> str:
+    return f"<br><small style='opacity:.75'>{escape(text)}</small>" if text else ""

@@ -46,6 +46,7 @@ __all__ = [
     "meets",
     "minutes_of_work",
     "outages",
+    "rate_interval",
     "recovery_savings",
     "self_time_by_node",
     "shifts",
@@ -754,3 +755,26 @@ def durations_by_group(rows: Iterable[Row], by: Sequence[str], quantiles: Sequen
             **{f"p{q * 100:.10g}_ms": float(np.percentile(known, q * 100)) if known else None for q in quantiles},
         }
     return found
+
+
+def rate_interval(days: Sequence[tuple[int, int]], *, level: float) -> tuple[float, float, str]:
+    """Of days with so many good ones of so many: Wilson's bounds in percent of as many as differ as these days do.
+
+    Below 10 days, and of all or none, Wilson's of what was counted.
+    """
+    from scipy import stats
+
+    good, n = sum(day[0] for day in days), sum(day[1] for day in days)
+    share = Fraction(good, n)
+    z, worth, basis = float(stats.norm.ppf((1 + level) / 2)), float(n), "these runs only"
+    if len(days) >= 10 and 0 < good < n:
+        basis = "days"
+        squares = sum((part - share * whole) ** 2 for part, whole in days)
+        variance = squares * Fraction(len(days), len(days) - 1) / n**2
+        if variance * n > share * (1 - share):
+            worth = float(share * (1 - share) / variance)
+            z = float(stats.t.ppf((1 + level) / 2, len(days) - 1))
+    rate = float(share)
+    middle, reach = rate + z * z / (2 * worth), z * (rate * (1 - rate) / worth + z * z / (4 * worth**2)) ** 0.5
+    scale = 1 + z * z / worth
+    return 100 * (middle - reach) / scale, 100 * (middle + reach) / scale, basis

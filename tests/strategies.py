@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import string
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,7 @@ __all__ = [
     "attempts",
     "calendars",
     "clock_moments",
+    "days_of_groups",
     "durations_ms",
     "error_texts",
     "event_rows",
@@ -884,3 +885,16 @@ def _step_row(draw: st.DrawFn) -> dict[str, Any]:
 
 def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row | {"step_index": at} if "step_index" in row else row for at, row in enumerate(rows)]
+
+
+@st.composite
+def days_of_groups(draw: st.DrawFn) -> pl.DataFrame:
+    """Counts by group and day, some of nothing, some told in two rows: group, day (once not known), good, n."""
+    rows: list[tuple[str | None, date | None, int, int]] = []
+    for group in ("a", "b", None):
+        for number in range(draw(st.sampled_from([0, 1, 5, 13, 14, 20]))):
+            n = draw(st.integers(0, 6))
+            day = None if number == 3 else date(2026, 11, 1) + timedelta(days=number - number % 7 // 6)
+            rows.append((group, day, draw(st.integers(0, n)), n))
+    schema = {"group": pl.String, "day": pl.Date, "good": pl.Int64, "n": pl.Int64}
+    return pl.DataFrame(draw(st.permutations(rows)) if rows else [], schema=schema, orient="row")

@@ -65,7 +65,7 @@ def test_what_is_printed_for_people(recorded: Path) -> None:
     assert "invoices" in listed.stdout
     assert "100.0 %" in listed.stdout
     empty = CLI.invoke(app, ["workflows", "-s", str(recorded), "-p", "2020-01"])
-    assert empty.stdout.startswith("No executions in 1 January 2020 to 31 January 2020 (UTC); the newest started 20")
+    assert empty.stdout.startswith("No runs in 1 January 2020 to 31 January 2020 (UTC); the newest run started 20")
     nothing = CLI.invoke(app, ["workflows", "-s", str(recorded / "nowhere")])
     assert "holds none at all" in nothing.stdout
 

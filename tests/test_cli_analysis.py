@@ -147,7 +147,14 @@ def test_conditions_are_typed_by_their_column(recorded: Path, condition: str, fo
         (["query", "-w", "status"], InputError, "expected a condition such as 'status=failed'"),
         (["query", "-w", "duration_ms>5", "-w", "duration_ms>6"], InputError, "twice"),
         (["query", "-w", "duration>5"], UnknownNameError, "did you mean 'duration_ms'"),
-        (["query", "-w", "duration_ms>five"], InputError, "expected a finite number"),
+        (
+            ["query", "-w", "duration_ms>five"],
+            InputError,
+            "--where 'duration_ms>five': executions.duration_ms is held against 'five', expected a finite number",
+        ),
+        (["query", "-w", "status>3"], InputError, "--where 'status>3': status is a status, expected one of =  !="),
+        (["query", "-w", "duration_ms~5"], InputError, "expected one of =  !=  <  <=  >  >="),
+        (["query", "-w", "status=faild"], UnknownNameError, "did you mean 'failed'"),
         (["query", "-t", "stepz"], UnknownNameError, "did you mean 'steps'"),
         (["stats", "nobody"], UnknownNameError, "the store has no workflow 'nobody'"),
         (["stats", "--by", "colour"], UnknownNameError, "can't be broken down by 'colour'"),
@@ -162,9 +169,50 @@ def test_what_cant_be_asked_is_one_sentence(
 
     assert isinstance(done.exception, kind)
     assert words in str(done.exception)
+    assert "{" not in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["stats"], "No runs that ended in"),
+        (["stats", "payroll"], "No runs of payroll in"),
+        (["stats", "payroll", "--by", "step"], "No steps that ended of payroll in"),
+        (["failures"], "No runs in"),
+        (["failures", "payroll"], "No runs of payroll in"),
+        (["kpis"], "No runs in"),
+        (["query"], "No executions in"),
+        (["query", "-m", "count"], "No executions in"),
+        (["query", "-t", "steps", "-w", "status=failed"], "No steps that meet the conditions in"),
+    ],
+)
+def test_where_nothing_ran_the_newest_run_is_told(recorded: Path, arguments: list[str], words: str) -> None:
+    said = _said(*arguments, "-p", "2026-10", "-s", recorded)
+
+    newest = "09:00" if "payroll" in arguments else "14:00"
+    assert said.startswith(words)
+    assert f"the newest run started 2026-11-03 {newest} UTC (see --period and --as-of latest)" in said
+    assert said.count("\n") == 1
+
+
+def test_figures_with_an_interval_show_it_and_what_it_speaks_of(recorded: Path) -> None:
+    said = _said("kpis", "invoices", "-p", "2026-11", "-s", recorded, "--as-of", "2026-12-01")
+    (line,) = (line for line in said.splitlines() if line.strip().startswith("Completed  "))
+    assert "83 %" in line
+    assert "44 % to 97.0 %" in line
+    assert "these runs only" in line
+
+
+def test_a_query_speaks_of_percent_durations_and_weekdays(recorded: Path) -> None:
+    asked = ["query", "-m", "success_rate", "-m", "avg", "-b", "weekday", "-p", "2026-11", "-s", recorded]
+    assert [row["weekday"] for row in _json(*asked)["table"]] == [2]
+    said = _said(*asked)
+    assert "Tue" in said
+    assert "86 %" in said
+    assert "4.86 s" in said
 
 
 def test_an_empty_store_is_no_error(root: Path) -> None:
-    for command in ("stats", "failures", "kpis"):
-        assert _said(command, "-s", root)
+    for command in ("stats", "failures", "kpis", "query", "workflows"):
+        assert _said(command, "-s", root).endswith(f"{root} holds none at all.\n")
     assert _json("query", "-m", "count", "-s", root)["table"][0]["count"] == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 
-from rpa_lab.cli_options import number_text, show
+from rpa_lab.cli_options import show
 
 WIDE = pl.DataFrame({"workflow_id": ["customer_address_change"], "n": [11_662], "between": ["33.5 s to 1 min 5 s"]})
 
@@ -33,16 +35,14 @@ def test_a_narrow_table_does_not_break_its_title(capsys: pytest.CaptureFixture[s
     assert "executions, 2 October 2026 to 1 November 2026 (UTC)" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (27_230.4, "27,230"),
-        (3.858e-13, "< 0.0001"),
-        (-1e-9, "> -0.0001"),
-        (0.0, "0"),
-        (15.2236, "15.22"),
-        (2e-4, "0.0002"),
-    ],
-)
-def test_numbers_are_shown_without_exponents(value: float, text: str) -> None:
-    assert number_text(value) == text
+def test_an_hour_that_the_clock_shows_twice_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    hours = [datetime(2026, 10, 25, hour, tzinfo=UTC) for hour in (0, 1, 2)]
+    rows = pl.DataFrame({"hour": hours, "count": [1, 2, 3]}).with_columns(
+        pl.col("hour").dt.convert_time_zone("Europe/Paris")
+    )
+    show(rows, title="")
+
+    said = capsys.readouterr().out
+    for text in ("2026-10-25 02:00 +02:00", "2026-10-25 02:00 +01:00", "2026-10-25 03:00 "):
+        assert text in said
+    assert "03:00 +" not in said

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 
 import polars as pl
@@ -84,11 +85,11 @@ def test_what_is_asked_of_lab_is_answered_by_the_analysers(lab: Lab) -> None:
         performance.compare_periods("invoices", timedelta(days=2), timedelta(days=1)).to_dict()
     )
     assert lab.reliability("invoices", "all").to_dict() == reliability.analyze("invoices", all_time).to_dict()
-    assert lab.reliability_by("host", "all").equals(reliability.by("host", all_time))
-    assert lab.failures("all").to_dict() == reliability.failures(all_time).to_dict()
-    assert lab.failed_runs("all").equals(reliability.failed_runs(all_time))
-    assert lab.messages("all").equals(reliability.messages(all_time))
-    assert lab.recoveries("all").to_dict() == reliability.recoveries(all_time).to_dict()
+    assert lab.reliability_by("host", "all").equals(reliability.breakdown(by="host", period=all_time))
+    assert lab.failures("invoices", "all").to_dict() == reliability.failures("invoices", all_time).to_dict()
+    assert lab.failed_runs("invoices", "all").equals(reliability.failed_runs("invoices", all_time))
+    assert lab.messages("invoices", "all").equals(reliability.messages("invoices", all_time))
+    assert lab.recoveries("invoices", "all").to_dict() == reliability.recoveries("invoices", all_time).to_dict()
     assert lab.time_to_completion("invoices", "all").to_dict() == (
         reliability.time_to_completion("invoices", all_time).to_dict()
     )
@@ -96,6 +97,22 @@ def test_what_is_asked_of_lab_is_answered_by_the_analysers(lab: Lab) -> None:
     assert lab.kpi_table("all").equals(kpis.workflows(all_time))
     assert lab.robots("all")["robot"].equals(kpis.robots(all_time)["robot"])
     assert lab.service_levels("all").equals(kpis.service_levels(all_time))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["breakdown", "reliability", "failures", "failed_runs", "messages", "recoveries", "kpis", "performance", "waiting"],
+)
+def test_every_analysis_takes_the_workflow_first_and_then_the_period(lab: Lab, name: str) -> None:
+    assert [*signature(getattr(lab, name)).parameters][:2] == ["workflow_id", "period"]
+    assert getattr(lab, name)("invoices", "2026-11") is not None
+
+
+def test_performance_and_reliability_are_broken_down_by_the_same_words(lab: Lab) -> None:
+    for word in ("workflow", "version", "robot", "host"):
+        performance, reliability = lab.breakdown(None, "all", by=word).table, lab.reliability_by(word, "all")
+        assert performance["ended"].sum() == reliability["ended"].sum() == 4
+    assert "attempts_per_case" in reliability.columns
 
 
 def test_a_query_that_was_asked_before_is_answered_from_memory(lab: Lab) -> None:

@@ -1,6 +1,8 @@
 import json
+import re
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from typing import ClassVar
 
 import polars as pl
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rpa_lab.analysis.intervals import Interval
 from rpa_lab.period import Period, Span
 from rpa_lab.result import Result, plain
 from tests.strategies import executions, hostile_text, hostile_values, steps
@@ -84,6 +87,53 @@ def test_html_holds_no_markup_of_a_bot(text: str) -> None:
     html = Slow(workflow_id=nasty, span=SPAN, p95_ms=None, table=table, warnings=(nasty,))._repr_html_()
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict(Result):
+    workflow_id: str | None
+    time_period: str
+    tz: str
+    p_value: float
+    share: float
+    level: float
+    shift_ms: float
+    shift_interval: Interval
+    success_rate: float
+    success_low: float
+    success_high: float
+    success_basis: str
+
+    @property
+    def sentence(self) -> str:
+        return "Runs take longer <now>."
+
+
+def test_html_says_the_sentence_the_units_and_the_intervals() -> None:
+    interval = Interval(low=-90e3, high=95e3, level=0.9, method="", basis="days", runs=60, days=31)
+    html = Verdict(
+        workflow_id=None,
+        time_period=str(SPAN),
+        tz=SPAN.tz,
+        p_value=0.0076,
+        share=0.0737,
+        level=0.9,
+        shift_ms=-1500.0,
+        shift_interval=interval,
+        success_rate=97.35,
+        success_low=69.94,
+        success_high=99.2,
+        success_basis="these runs only",
+    )._repr_html_()
+    text = unescape(re.sub(r"<[^>]+>", " ", html))
+    text = " ".join(text.split())
+
+    assert text.startswith(
+        "Verdict · all workflows · 1 November 2026 to 30 November 2026 (Europe/Paris) Runs take longer <now>."
+    )
+    assert "p value 0.0076 share 7.4 % level 90 %" in text
+    assert "shift -1.5 s -1 min 30 s to 1 min 35 s · 90 %, the long run (31 days)" in text
+    assert text.endswith("success rate 97.3 % 70 % to 99.2 % · 90 %, these runs only")
 
 
 def test_html_shows_facts_in_a_readable_way() -> None:

@@ -254,7 +254,8 @@ class _Groups:
             return np.ones(self.count, np.bool_)
         last = (self.first + self.n - 1).clip(0)
         least = self.durations[self.first.clip(0, len(self.durations) - 1)]
-        return (self.n == 0) | (least == self.durations[last])
+        alike: npt.NDArray[np.bool_] = (self.n == 0) | (least == self.durations[last])
+        return alike
 
 
 def _starts(sizes: Ints) -> Ints:

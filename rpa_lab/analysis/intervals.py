@@ -246,9 +246,11 @@ def wilson_expr(completed: pl.Expr, finished: pl.Expr, *, level: float = 0.95) -
     share = completed.cast(pl.Float64) / n
     low, high = _wilson(share, n, _normal(level))
     ended = finished > 0
-    return (  # of none and of all rounding would leave the share just outside
-        pl.when(ended).then(pl.min_horizontal(low.clip(0.0, 1.0), share) * 100).alias("success_rate_low"),
-        pl.when(ended).then(pl.max_horizontal(high.clip(0.0, 1.0), share) * 100).alias("success_rate_high"),
+    low = pl.when(completed == 0).then(0.0).otherwise(low.clip(0.0, 1.0) * 100)
+    high = pl.when(completed == finished).then(100.0).otherwise(high.clip(0.0, 1.0) * 100)
+    return (
+        pl.when(ended).then(low).alias("success_rate_low"),
+        pl.when(ended).then(high).alias("success_rate_high"),
     )
 
 
@@ -267,8 +269,10 @@ def wilson_bounds(
     tuple of numpy.ndarray
         Fractions 0-1.
     """
-    low, high = _wilson(*(np.asarray(value, np.float64) for value in (share, n, critical)))
-    return np.minimum(np.clip(low, 0.0, 1.0), share), np.maximum(np.clip(high, 0.0, 1.0), share)
+    shares = np.asarray(share, np.float64)
+    low, high = _wilson(shares, np.asarray(n, np.float64), np.asarray(critical, np.float64))
+    # none and all are bounds themselves; the formula misses them by a rounding
+    return np.where(shares <= 0, 0.0, np.clip(low, 0.0, 1.0)), np.where(shares >= 1, 1.0, np.clip(high, 0.0, 1.0))
 
 
 def _wilson(share: Any, n: Any, critical: Any) -> tuple[Any, Any]:

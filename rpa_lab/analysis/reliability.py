@@ -1,18 +1,20 @@
 """How reliable workflows are: how often they succeed, why they fail, how soon they work again, what healing is worth.
 
 Rates are of executions that ended: completed, failed, cancelled, abandoned; those that run stand beside. Their
-intervals are those of `rpa_lab.analysis.rate_intervals`, as everywhere: from 10 days with runs on they count how
-much days differ, below they speak of these runs only, and each says which. What is counted, and how, is said where it is counted: in `rates`, `cases`, `outages`, `failures`, `messages`,
-`competing`, `recoveries` and `healing_trend`, all of `rpa_lab.analysis`.
+intervals are those of `rpa_lab.analysis.rate_intervals`, as everywhere: from 10 days with runs on they count how much
+days differ, below they speak of these runs only, and each says which. What is counted, and how, is said where it is
+counted: in `rates`, `cases`, `outages`, `failures`, `messages`, `competing`, `recoveries` and `healing_trend`, all of
+`rpa_lab.analysis`.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
+from rpa_lab.analysis.breakdown import GROUPS as PERFORMANCE_GROUPS
 from rpa_lab.analysis.competing import TimeToCompletion, cumulative_incidence, median_time, watched
 from rpa_lab.analysis.evidence import executions_of, failures_of, healing_of, recoveries_of, steps_span
 from rpa_lab.analysis.failures import Failures, by_category, by_day_and_category, by_node
@@ -20,13 +22,17 @@ from rpa_lab.analysis.healing_trend import healing_trends
 from rpa_lab.analysis.messages import message_templates
 from rpa_lab.analysis.recoveries import Recoveries, recovery_rates
 from rpa_lab.analysis.reliability_stats import ReliabilityStats
-from rpa_lab.analysis.side_by_side import GROUPS, TOGETHER, reliability_by
+from rpa_lab.analysis.side_by_side import GROUPS as COLUMNS
+from rpa_lab.analysis.side_by_side import TOGETHER, reliability_by
 from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.measures import status_counts
 from rpa_lab.period import Period, Span, as_utc
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 __all__ = ["GROUPS", "ReliabilityAnalyzer", "ReliabilityStats"]
+
+GROUPS: Final = {word: COLUMNS[column] for word, (table, column) in PERFORMANCE_GROUPS.items() if table == "executions"}
+"""By what reliability can be broken down, in the words of performance: the columns that make a group."""
 
 _TABLES = ("executions", "steps", "recoveries")
 
@@ -43,12 +49,13 @@ class ReliabilityAnalyzer:
     --------
     >>> import tempfile
     >>> analyzer = ReliabilityAnalyzer(TimeSeriesStore(tempfile.mkdtemp()))
-    >>> analyzer.by("workflow_id", "2026-11").height
+    >>> analyzer.breakdown(by="robot", period="2026-11").height
     0
     """
 
     def __init__(self, time_series_store: TimeSeriesStore) -> None:
         self.store = time_series_store
+        self._read: tuple[tuple[object, ...], pl.DataFrame] | None = None
 
     def analyze_workflow(self, workflow_id: str, start_time: datetime, end_time: datetime) -> ReliabilityStats:
         """Analyze the reliability of a workflow.
@@ -95,49 +102,48 @@ class ReliabilityAnalyzer:
             ),
         )
 
-    def by(
-        self, group: str = "workflow_id", period: PeriodLike = "30d", *, workflow_id: str | None = None
+    def breakdown(
+        self, workflow_id: str | None = None, *, by: str = "workflow", period: PeriodLike = "30d"
     ) -> pl.DataFrame:
         """Reliability side by side: by workflow, version, robot or host.
 
         Parameters
         ----------
-        group : str
+        workflow_id : str, optional
+            Only this workflow's runs; default all.
+        by : str
             One of `GROUPS`; versions are told apart within their workflows.
         period : str, Period or Span
             By the start of the runs.
-        workflow_id : str, optional
-            Only this workflow's runs.
 
         Returns
         -------
         DataFrame
-            One row per group, those with most ended runs first: its columns, then the figures of `ReliabilityStats`,
-            where `attempts` is attempts_per_case.
+            One row per group, those with most ended runs first: its columns, then the figures of `ReliabilityStats`.
 
         Raises
         ------
         UnknownNameError
             If there is no such group, or the store has no such workflow.
         """
-        if group not in GROUPS:
-            raise unknown_name("runs can't be grouped by", group, GROUPS)
+        if by not in GROUPS:
+            raise unknown_name("reliability can't be broken down by", by, GROUPS)
         span = self._span(workflow_id, period)
         during = steps_span(self.store, span, workflow_id=workflow_id)
-        table = reliability_by(self.store, span, by=GROUPS[group], during=during, workflow_id=workflow_id)
+        table = reliability_by(self.store, span, by=GROUPS[by], during=during, workflow_id=workflow_id)
         if table.is_empty():
             self.store.check_workflow(workflow_id)
-        return table
+        return table.rename({"attempts": "attempts_per_case"})
 
-    def failures(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> Failures:
+    def failures(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> Failures:
         """Why runs failed: by category, and by the step that failed.
 
         Parameters
         ----------
-        period : str, Period or Span
-            By the start of the runs.
         workflow_id : str, optional
             Only this workflow's; default all.
+        period : str, Period or Span
+            By the start of the runs.
 
         Returns
         -------
@@ -174,7 +180,7 @@ class ReliabilityAnalyzer:
             warnings=self.store.warnings(span, tables=_TABLES),
         )
 
-    def failed_runs(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+    def failed_runs(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> pl.DataFrame:
         """The failed runs one by one, newest first; arguments as for `failures`.
 
         Returns
@@ -184,16 +190,16 @@ class ReliabilityAnalyzer:
             target_element of the step that failed, last_node_id (where no step failed: the last one on record),
             recovery (``failed``, ``recovered``, ``elsewhere`` or ``none``), category, told_by (what decided it).
         """
-        failed = self._failed_in(period, workflow_id)
+        failed = self._failed_in(workflow_id, period)
         return failed.drop("step_id").sort("started_at", "execution_id", descending=True, nulls_last=True)
 
-    def messages(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+    def messages(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> pl.DataFrame:
         """What failed runs say, grouped into templates; columns of `rpa_lab.analysis.messages.message_templates`."""
-        return message_templates(self._failed_in(period, workflow_id).lazy()).collect()
+        return message_templates(self._failed_in(workflow_id, period).lazy()).collect()
 
-    def failure_days(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+    def failure_days(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> pl.DataFrame:
         """Failures by day and category; columns of `rpa_lab.analysis.failures.by_day_and_category`."""
-        failed = self._failed_in(period, workflow_id).lazy()
+        failed = self._failed_in(workflow_id, period).lazy()
         return by_day_and_category(failed, tz=self.store.tz).collect()
 
     def time_to_completion(
@@ -249,16 +255,16 @@ class ReliabilityAnalyzer:
         )
 
     def recoveries(
-        self, period: PeriodLike = "30d", *, workflow_id: str | None = None, level: float = 0.05
+        self, workflow_id: str | None = None, period: PeriodLike = "30d", *, level: float = 0.05
     ) -> Recoveries:
         """How self-healing went, what it cost, and which steps need it more and more.
 
         Parameters
         ----------
-        period : str, Period or Span
-            By the start of the runs.
         workflow_id : str, optional
             Only this workflow's; default all.
+        period : str, Period or Span
+            By the start of the runs.
         level : float
             Which share of the steps named as rising may be false, fraction above 0 and below 1.
 
@@ -290,11 +296,11 @@ class ReliabilityAnalyzer:
             nodes=nodes,
             categories=categories,
             failures=by_category(self._failed(span, during, workflow_id).lazy()).collect(),
-            rising=healing_trends(self.healing_days(span, workflow_id=workflow_id).lazy(), level=level),
+            rising=healing_trends(self.healing_days(workflow_id, span).lazy(), level=level),
             warnings=self.store.warnings(span, tables=_TABLES),
         )
 
-    def healing_days(self, period: PeriodLike = "30d", *, workflow_id: str | None = None) -> pl.DataFrame:
+    def healing_days(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> pl.DataFrame:
         """Visits of each step and those that needed self-healing, day by day.
 
         Columns of `rpa_lab.analysis.healing_trend.healing_by_day`; steps and recoveries count by their own start.
@@ -311,7 +317,7 @@ class ReliabilityAnalyzer:
         said = "no steps are recorded, so that retries are unknown: the rate at the first attempt knows of re-runs only"
         return () if steps.height else (said,)
 
-    def _failed_in(self, period: PeriodLike, workflow_id: str | None) -> pl.DataFrame:
+    def _failed_in(self, workflow_id: str | None, period: PeriodLike) -> pl.DataFrame:
         span = self._span(workflow_id, period)
         failed = self._failed(span, steps_span(self.store, span, workflow_id=workflow_id), workflow_id)
         if failed.is_empty():
@@ -319,10 +325,17 @@ class ReliabilityAnalyzer:
         return failed
 
     def _failed(self, span: Span, during: Span, workflow_id: str | None) -> pl.DataFrame:
-        """The failed runs, times in the period's zone."""
-        failed = failures_of(self.store, span, during=during, workflow_id=workflow_id)
-        times = [name for name, kind in failed.schema.items() if isinstance(kind, pl.Datetime)]
-        return failed.with_columns(pl.col(times).dt.convert_time_zone(span.tz))
+        """The failed runs, times in the period's zone; the last ones are kept while files and rules are the same.
+
+        Their texts are most of what a report reads, and five of its parts are made of them.
+        """
+        files = self.store.fingerprint(during, tables=_TABLES)
+        asked = (workflow_id, span, during, self.store.settings.failures, files)
+        if self._read is None or self._read[0] != asked:
+            failed = failures_of(self.store, span, during=during, workflow_id=workflow_id)
+            times = [name for name, kind in failed.schema.items() if isinstance(kind, pl.Datetime)]
+            self._read = asked, failed.with_columns(pl.col(times).dt.convert_time_zone(span.tz))
+        return self._read[1]
 
     def _span(self, workflow_id: str | None, period: PeriodLike) -> Span:
         if workflow_id is not None and not isinstance(workflow_id, str):

@@ -30,8 +30,8 @@ class PerformanceStats(Result):
     `rpa_lab.analysis.nodes.time_by_node`. `success_rate` is percent 0-100.
 
     The intervals are those of `rpa_lab.analysis.group_intervals`: from 10 days with runs on they resample days and
-    speak of the long run, below they speak of these runs only, and each says which. None where they weren't asked for; what can't
-    be bounded has an interval without bounds that says why.
+    speak of the long run, below they speak of these runs only, and each says which. None where they weren't asked for;
+    what can't be bounded has an interval without bounds that says why.
     """
 
     _table: ClassVar[str | None] = "slowest_steps"

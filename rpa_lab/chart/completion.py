@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rpa_lab.chart.theme import COLOURS, empty, finish, short
-from rpa_lab.chart.units import count_text, duration_text, percent_text, time_unit
+from rpa_lab.units import count_text, duration_text, percent_text, time_unit
 
 if TYPE_CHECKING:
     import altair as alt
@@ -117,7 +117,12 @@ def _percents(shares: pl.Series) -> pl.Series:
 def _title(curve: pl.DataFrame, median_ms: float | None) -> str:
     final = float(curve["completed_share"][-1])
     left = float(curve["in_progress"][-1])
-    in_the_end = f"{percent_text(final)} do in the end" if left < 1e-9 else f"{percent_text(final)} by the longest seen"
+    by_the_end = f"{percent_text(final)} by the longest seen"
+    in_the_end = f"{percent_text(final)} do in the end" if left < 1e-9 else by_the_end
+    if median_ms is None and left > 1 - 1e-9:
+        return "Too early to tell: no run has ended yet"
+    if median_ms is None and final + left >= 0.5:
+        return f"Too early to tell how long half of the runs take: {by_the_end}"
     if median_ms is None:
         return f"Fewer than half of all runs complete: {percent_text(final)}"
     return f"Half of all runs have completed after {duration_text(median_ms)}; {in_the_end}"

@@ -11,7 +11,7 @@ import polars as pl
 
 from rpa_lab.chart.day_axis import at_midnight, day_axis, written
 from rpa_lab.chart.theme import COLOURS, empty, finish, short
-from rpa_lab.chart.units import count_text, duration_text, percent_text, time_unit
+from rpa_lab.units import count_text, duration_text, percent_text, time_unit
 
 if TYPE_CHECKING:
     from datetime import date

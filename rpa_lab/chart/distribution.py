@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rpa_lab.chart.theme import COLOURS, empty, finish, short
-from rpa_lab.chart.units import TimeUnit, count_text, duration_text, time_unit
+from rpa_lab.units import TimeUnit, count_text, duration_text, time_unit
 
 if TYPE_CHECKING:
     import altair as alt

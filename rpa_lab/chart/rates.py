@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rpa_lab.chart.theme import COLOURS, empty, finish, short
-from rpa_lab.chart.units import count_text, percent_text
+from rpa_lab.readable import bases_text
+from rpa_lab.units import count_text, percent_text
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,8 +26,8 @@ def success_rates(groups: pl.DataFrame, *, of: str = "workflow_id", most: int = 
     Parameters
     ----------
     groups : polars.DataFrame
-        `ReliabilityAnalyzer.by`: one row per group with ``ended``, ``success_rate``, ``success_low``, ``success_high``,
-        ``first_attempt_rate`` (percent 0-100) and the column `of`.
+        `ReliabilityAnalyzer.breakdown`: one row per group with ``ended``, ``success_rate``, ``success_low``,
+        ``success_high``, ``success_basis``, ``first_attempt_rate`` (percent 0-100) and the column `of`.
     of : str
         The column that names a group.
     most : int
@@ -45,6 +46,7 @@ def success_rates(groups: pl.DataFrame, *, of: str = "workflow_id", most: int = 
     ...         "success_rate": [99.0, 91.0],
     ...         "success_low": [96.4, 83.8],
     ...         "success_high": [99.7, 95.2],
+    ...         "success_basis": ["days", "these runs only"],
     ...         "first_attempt_rate": [95.0, 80.0],
     ...     }
     ... )
@@ -56,11 +58,10 @@ def success_rates(groups: pl.DataFrame, *, of: str = "workflow_id", most: int = 
     few = pl.col("ended") < _FEW  # one failed run of one is no finding
     known = groups.filter(pl.col("success_rate").is_not_null()).sort(few, "success_rate", "ended", of)
     n = int(known["ended"].sum())
-    subtitle = (
-        f"{count_text(n, 'run')} that ended · line: 95 % interval (Wilson), these runs only · hollow: first attempt"
-    )
     if known.is_empty():
-        return empty(title="No run has ended", subtitle=subtitle)
+        return empty(title="No run has ended", subtitle="0 runs that ended")
+    about = bases_text(known["success_basis"])
+    subtitle = f"{count_text(n, 'run')} that ended · line: 95 % interval, {about} · hollow: first attempt"
     drawn = _labelled(known.head(most), of)
     least = float(min(drawn["success_low"].min(), drawn["first_attempt_rate"].min()))  # type: ignore[type-var, arg-type]
     scale = alt.Scale(domain=[max(0.0, least - 3), 100], nice=False)

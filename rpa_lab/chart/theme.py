@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
+from rpa_lab.units import name_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -146,12 +148,12 @@ def short(text: str, *, most: int = 44) -> str:
     --------
     >>> short("open the portal > find the customer > press the button", most=27)
     'open the p … ess the button'
-    >>> short("two\nlines")
-    'two lines'
+    >>> short("two\nlines"), short(" ")
+    ('two lines', '(no name)')
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if len(line) <= most:
-        return line
+        return name_text(line)
     head = (most - 1) * 2 // 5
     return f"{line[:head].rstrip()} … {line[len(line) - (most - head - 3) :].lstrip()}"
 

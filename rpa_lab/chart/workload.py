@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rpa_lab.chart.theme import COLOURS, empty, finish, short
-from rpa_lab.chart.units import count_text, percent_text
+from rpa_lab.units import count_text, percent_text
 
 if TYPE_CHECKING:
     import altair as alt

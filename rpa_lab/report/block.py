@@ -11,9 +11,9 @@ from html import escape
 from statistics import median
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from rpa_lab.chart.units import TimeUnit, duration_text, percent_text, time_unit
 from rpa_lab.errors import InputError, quote
 from rpa_lab.result import plain
+from rpa_lab.units import TimeUnit, duration_text, number_text, percent_text, time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ def value_text(value: Cell, unit: str = "") -> str:
         case "fraction":
             return percent_text(value)
         case _:
-            return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+            return f"{value:,}" if isinstance(value, int) else number_text(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

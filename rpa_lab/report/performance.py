@@ -13,9 +13,9 @@ import polars as pl
 
 from rpa_lab.analysis.intervals import DAYS, runs_needed
 from rpa_lab.chart.theme import short
-from rpa_lab.chart.units import count_text, duration_text, percent_text
 from rpa_lab.report.block import Column, Kpi, Kpis, Table, Text
 from rpa_lab.report.model import Provenance, Report, ReportPeriod
+from rpa_lab.units import count_text, duration_text, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,10 @@ import polars as pl
 
 from rpa_lab.chart.failures import category_name
 from rpa_lab.chart.theme import short
-from rpa_lab.chart.units import count_text, duration_text, percent_text
+from rpa_lab.readable import speaks_of
 from rpa_lab.report.block import Kpi, Kpis, Text
 from rpa_lab.report.model import Provenance, Report, ReportPeriod
+from rpa_lab.units import count_text, duration_text, name_text, names_text, percent_text
 
 if TYPE_CHECKING:
     from rpa_lab.analysis.competing import TimeToCompletion
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "begin",
+    "completion_title",
     "completion_words",
     "doubts",
     "healing_figures",
@@ -41,7 +43,7 @@ _MUCH: Final = 0.2
 
 def scope_name(workflow_id: str | None) -> str:
     """Whose reliability it is: a workflow's, or that of all workflows."""
-    return ALL if workflow_id is None else workflow_id
+    return ALL if workflow_id is None else name_text(workflow_id)
 
 
 def most_broken(groups: pl.DataFrame) -> str | None:
@@ -50,7 +52,7 @@ def most_broken(groups: pl.DataFrame) -> str | None:
     Parameters
     ----------
     groups : polars.DataFrame
-        `ReliabilityAnalyzer.by("workflow_id")`: ``workflow_id``, ``breakdowns``, ``ended``.
+        `ReliabilityAnalyzer.breakdown`: ``workflow_id``, ``breakdowns``, ``ended``.
 
     Returns
     -------
@@ -67,13 +69,15 @@ def most_broken(groups: pl.DataFrame) -> str | None:
     return str(ranked["workflow_id"][0]) if ranked.height else None
 
 
-def begin(stats: ReliabilityStats, *, store: TimeSeriesStore, span: Span) -> Report:
+def begin(stats: ReliabilityStats, *, store: TimeSeriesStore, span: Span, groups: pl.DataFrame | None = None) -> Report:
     """The report before its first section: title, summary, doubts and provenance.
 
     Parameters
     ----------
     stats : ReliabilityStats
         Of one workflow, or of all.
+    groups : polars.DataFrame, optional
+        Of all: `ReliabilityAnalyzer.breakdown`, for `summary`.
     store : TimeSeriesStore
         Where they come from: `Lab.store`.
     span : Span
@@ -85,20 +89,22 @@ def begin(stats: ReliabilityStats, *, store: TimeSeriesStore, span: Span) -> Rep
     """
     return Report(
         title=f"Reliability of {short(scope_name(stats.workflow_id), most=120)}",
-        summary=summary(stats),
+        summary=summary(stats, groups=groups),
         period=ReportPeriod.of(span),
         provenance=Provenance.of(store, n=stats.ended + stats.running),
         warnings=doubts(stats),
     )
 
 
-def summary(stats: ReliabilityStats) -> str:
+def summary(stats: ReliabilityStats, *, groups: pl.DataFrame | None = None) -> str:
     """What the statistics say, in a few sentences.
 
     Parameters
     ----------
     stats : ReliabilityStats
         Of one workflow, or of all.
+    groups : polars.DataFrame, optional
+        Of all: `ReliabilityAnalyzer.breakdown`, which knows the workflows that are out of order by name.
 
     Returns
     -------
@@ -117,9 +123,7 @@ def summary(stats: ReliabilityStats) -> str:
         name, share = stats.categories.select("category", "share").row(0)
         said.append(f"The most frequent cause of failure is {category_name(name)}: {_of(share, stats.failed)}.")
     if stats.unrestored:
-        several = count_text(stats.unrestored, "workflow has", "workflows have")
-        what = several if stats.workflow_id is None else "It has"
-        said.append(f"{what} not completed a run since the last breakdown.")
+        said.append(f"{_out_of_order(stats, groups)} not completed a run since the last breakdown.")
     return " ".join([*said, *([still] if still else [])])
 
 
@@ -136,8 +140,8 @@ def key_figures(stats: ReliabilityStats) -> Kpis:
     Kpis
     """
     bad = [f"{count:,} {name}" for name, count in _not_completed(stats) if count]
-    first = _between(stats.first_attempt_low, stats.first_attempt_high)
-    mtbf = _between_times(stats.mtbf_low_ms, stats.mtbf_high_ms)
+    first = _between(stats.first_attempt_low, stats.first_attempt_high, stats.first_attempt_basis)
+    mtbf = _between_times(stats.mtbf_low_ms, stats.mtbf_high_ms, about="if breakdowns come alone")
     out = f"{stats.unrestored:,} not over yet" if stats.unrestored else "all are over" if stats.restorations else ""
     success, smooth, between, again = (
         Kpi(
@@ -145,7 +149,7 @@ def key_figures(stats: ReliabilityStats) -> Kpis:
             value=stats.success_rate,
             unit="percent",
             note=_joined(
-                _between(stats.success_low, stats.success_high),
+                _between(stats.success_low, stats.success_high, stats.success_basis),
                 ", ".join(bad) or ("all completed" if stats.ended else "none ended"),
             ),
         ),
@@ -173,7 +177,10 @@ def key_figures(stats: ReliabilityStats) -> Kpis:
         label="Cases that succeed",
         value=stats.case_rate,
         unit="percent",
-        note=f"of {count_text(stats.cases, 'case')}, {attempts:.2f} attempts each",
+        note=_joined(
+            _between(stats.case_low, stats.case_high, stats.case_basis),
+            f"of {count_text(stats.cases, 'case')}, {attempts:.2f} attempts each",
+        ),
     )
     return Kpis(tiles=(success, smooth, *((cases,) if attempts > 1 else ()), between, again))
 
@@ -193,7 +200,7 @@ def doubts(stats: ReliabilityStats) -> tuple[str, ...]:
     """
     said = list(stats.warnings)
     if 0 < stats.ended < _FEW:
-        said.append(f"{count_text(stats.ended, 'run')} that ended are few: read the rates with their intervals.")
+        said.append(f"Only {count_text(stats.ended, 'run')} ended: read the rates with their intervals.")
     if stats.abandoned:
         said.append(
             f"{count_text(stats.abandoned, 'run')} never reported an end, and the recording bot fell silent: "
@@ -207,6 +214,17 @@ def doubts(stats: ReliabilityStats) -> tuple[str, ...]:
             "apart."
         )
     return tuple(said)
+
+
+def completion_title(workflow_id: str, *, of_all: bool) -> str:
+    """The heading of the time until runs complete: it names the workflow where the report is one of all.
+
+    Examples
+    --------
+    >>> completion_title("invoices", of_all=True)
+    'How long until a run of invoices completes'
+    """
+    return f"How long until a run of {short(workflow_id)} completes" if of_all else "How long until a run completes"
 
 
 def completion_words(found: TimeToCompletion) -> Text:
@@ -225,7 +243,9 @@ def completion_words(found: TimeToCompletion) -> Text:
         return Text(text="No run of this workflow has a known duration.")
     live = found.running + found.abandoned
     watched = f" {count_text(live, 'run')} without an end count for as long as they were seen." if live else ""
-    if found.median_ms is None:
+    if not found.completed + found.failed + found.cancelled:
+        half = "No run has ended yet: it is too early to tell how long they take."
+    elif found.median_ms is None:
         half = "Fewer than half of the runs were seen to complete."
     else:
         low, high = found.median_low_ms, found.median_high_ms
@@ -249,7 +269,7 @@ def healing_figures(found: Recoveries) -> Kpis:
     -------
     Kpis
     """
-    rate = _between(found.recovery_low, found.recovery_high)
+    rate = _between(found.recovery_low, found.recovery_high, found.recovery_basis)
     tried = f"{found.recovered:,} of {count_text(found.attempts, 'attempt')}" if found.attempts else "nothing was tried"
     rising = found.rising.filter("rising").height
     return Kpis(
@@ -277,12 +297,24 @@ def _of(share: float, failed: int) -> str:
     return "the one failure" if failed == 1 else f"{percent_text(share)} of {failed:,} failures"
 
 
-def _between(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"95 %: {low:.1f} to {high:.1f} %"
+def _between(low: float | None, high: float | None, basis: str | None) -> str:
+    if low is None or high is None or basis is None:
+        return ""
+    return f"95 %, {speaks_of(basis)}: {low:.1f} to {high:.1f} %"
 
 
-def _between_times(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"95 %: {duration_text(low)} to {duration_text(high)}"
+def _between_times(low: float | None, high: float | None, *, about: str) -> str:
+    return "" if low is None or high is None else f"95 %, {about}: {duration_text(low)} to {duration_text(high)}"
+
+
+def _out_of_order(stats: ReliabilityStats, groups: pl.DataFrame | None) -> str:
+    """Who has not completed a run since the last breakdown, by name where that is known."""
+    if stats.workflow_id is not None:
+        return "It has"
+    known = [] if groups is None else groups.filter(pl.col("unrestored") > 0)["workflow_id"].drop_nulls().to_list()
+    if len(known) != stats.unrestored:
+        return count_text(stats.unrestored, "workflow has", "workflows have")
+    return f"{names_text(sorted(known), 'workflow')} {'has' if len(known) == 1 else 'have'}"
 
 
 def _joined(*parts: str) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rpa_lab.chart.theme import short
-from rpa_lab.chart.units import count_text
+from rpa_lab.readable import bases_text
 from rpa_lab.report.block import Table
+from rpa_lab.units import count_text, name_text
 
 if TYPE_CHECKING:
     from rpa_lab.analysis.failures import Failures
@@ -25,7 +26,7 @@ def groups_table(groups: pl.DataFrame, *, of: str = "workflow_id", label: str = 
     Parameters
     ----------
     groups : polars.DataFrame
-        `ReliabilityAnalyzer.by`.
+        `ReliabilityAnalyzer.breakdown`.
     of : str
         The column that names a group.
     label : str
@@ -36,7 +37,7 @@ def groups_table(groups: pl.DataFrame, *, of: str = "workflow_id", label: str = 
     Table
     """
     shown = groups.select(
-        of,
+        _named(of),
         "ended",
         "success_rate",
         "success_low",
@@ -60,8 +61,9 @@ def groups_table(groups: pl.DataFrame, *, of: str = "workflow_id", label: str = 
         title=f"By {label}",
         labels=labels,
         units=dict.fromkeys(("success_rate", "success_low", "success_high", "first_attempt_rate"), "percent"),
-        note="Bounds are 95 % intervals (Wilson) of these runs only. MTBF: time of operation between breakdowns. MTTR: "
-        "from a breakdown to the end of the next run that completes, nights and weekends included.",
+        note=f"Bounds are 95 % intervals; they speak of {bases_text(groups['success_basis'])}. MTBF: time of operation "
+        "between breakdowns. MTTR: from a breakdown to the end of the next run that completes, nights and weekends "
+        "included.",
     )
 
 
@@ -97,7 +99,7 @@ def messages_table(messages: pl.DataFrame, *, most: int = _SHOWN) -> Table:
     Parameters
     ----------
     messages : polars.DataFrame
-        `ReliabilityAnalyzer.messages`.
+        `Failures.messages`.
     most : int
         How many to show.
 
@@ -135,7 +137,7 @@ def steps_table(failures: Failures, *, most: int = _SHOWN) -> Table:
     Table
     """
     shown = failures.nodes.head(most).select(
-        "workflow_id", pl.col("node_id").fill_null("(no step failed)"), _names("category"), "failures", "share"
+        _named("workflow_id"), pl.col("node_id").fill_null("(no step failed)"), _names("category"), "failures", "share"
     )
     if failures.workflow_id is not None:
         shown = shown.drop("workflow_id")
@@ -194,7 +196,7 @@ def trends_table(found: Recoveries, *, most: int = 8) -> Table:
     Table
     """
     shown = found.rising.head(most).select(
-        "workflow_id",
+        _named("workflow_id"),
         "node_id",
         "visits",
         "healed",
@@ -223,7 +225,13 @@ def trends_table(found: Recoveries, *, most: int = 8) -> Table:
 
 
 def _said(template: str | None) -> str:
-    return "(nothing said)" if template is None else short(template, most=110)
+    return "(nothing said)" if template is None or not template.strip() else short(template, most=110)
+
+
+def _named(column: str) -> pl.Expr:
+    """Names, also those that are blank."""
+    name = pl.col(column)
+    return pl.when(name.str.strip_chars() == "").then(pl.lit(name_text(""))).otherwise(name).alias(column)
 
 
 def _names(column: str) -> pl.Expr:

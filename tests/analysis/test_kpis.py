@@ -268,6 +268,8 @@ def test_doubts_are_said(root: Path) -> None:
     early = KpiAnalyzer(store.seen(as_of=DAY + timedelta(hours=12))).kpis(period="2026-11")
     assert early.warnings[-1] == "the period isn't over: figures are those until 2026-11-03 12:00 UTC"
     assert early.hours == 60.0
+    today = KpiAnalyzer(store.seen(as_of=DAY + timedelta(hours=23))).kpis(period="2026-11-03")
+    assert today.warnings[-1] == "the period isn't over: figures are those until 2026-11-03 23:00 UTC"
 
 
 @settings(max_examples=20)

@@ -243,6 +243,40 @@ def test_each_figure_has_its_interval(root: Path) -> None:
     assert (plain.avg_duration_ms, plain.p99_duration_ms) == (stats.avg_duration_ms, stats.p99_duration_ms)
 
 
+def test_runs_of_which_nobody_knows_how_long_they_took_are_said(root: Path) -> None:
+    at = datetime(2026, 11, 3, 10, tzinfo=UTC)
+    runs = [
+        {"execution_id": f"e{number}", "workflow_id": "w", "started_at": at, "status": status, "duration_ms": took}
+        for number, (status, took) in enumerate([("completed", None), ("completed", 5.0), ("failed", None)])
+    ]
+    store = TimeSeriesStore(root, as_of=at + timedelta(hours=1))
+    store.write_frame("executions", pl.DataFrame(runs))
+    analyzer = PerformanceAnalyzer(store)
+    every, failed = (analyzer.analyze("w", "all", status=status) for status in (None, "failed"))
+
+    assert (every.execution_count, every.completed, every.failed) == (1, 2, 1)
+    unknown = "it isn't known how long they took: execution_count and all durations are without them"
+    assert every.warnings == (f"of 2 of the 3 runs that ended {unknown}",)
+    assert failed.warnings == (f"of 1 of the 1 runs that ended failed {unknown}",)
+    assert analyzer.analyze("w", "all", status="completed").warnings == (
+        f"of 1 of the 2 runs that ended completed {unknown}",
+    )
+
+
+def test_the_mean_of_runs_that_all_took_as_long_is_not_taken_for_certain(root: Path) -> None:
+    at = datetime(2026, 11, 3, 10, tzinfo=UTC)
+    runs = [
+        {"execution_id": f"e{n}", "workflow_id": "w", "started_at": at, "status": "completed", "duration_ms": 3000.0}
+        for n in range(4)
+    ]
+    store = TimeSeriesStore(root, as_of=at + timedelta(hours=1))
+    store.write_frame("executions", pl.DataFrame(runs))
+
+    assert str(PerformanceAnalyzer(store).analyze("w", "all").avg_interval) == (
+        "unknown: all 4 runs took equally long, which doesn't say how much runs differ"
+    )
+
+
 def _weeks(root: Path, *, slower: float) -> TimeSeriesStore:
     """Five weeks of ten runs a day up to 1 December, the last one slower."""
     rng = np.random.default_rng(0)
@@ -306,5 +340,5 @@ def test_damage_is_said_in_the_result(root: Path) -> None:
 
     stats = PerformanceAnalyzer(TimeSeriesStore(root)).analyze("w", "all")
     assert stats.execution_count == 10
-    assert stats.warnings == ("steps 2026-11-03: 1 of 1 files are damaged and left out (see _quarantine.jsonl)",)
+    assert stats.warnings[0] == "steps 2026-11-03: 1 of 1 files are damaged and left out (see _quarantine.jsonl)"
     assert "damaged" in stats._repr_html_()

@@ -71,7 +71,7 @@ def _store(root: Path) -> TimeSeriesStore:
 
 
 def test_a_workflows_recoveries_by_hand(root: Path) -> None:
-    found = ReliabilityAnalyzer(_store(root)).recoveries("2026-11", workflow_id="w")
+    found = ReliabilityAnalyzer(_store(root)).recoveries("w", "2026-11")
 
     assert (found.attempts, found.recovered, found.recovery_rate) == (4, 3, 75.0)
     assert (found.cost_ms, found.runs_saved, found.saved_ms) == (24_000.0, 2, 80_000.0)
@@ -86,7 +86,7 @@ def test_a_workflows_recoveries_by_hand(root: Path) -> None:
 
 
 def test_where_nothing_was_tried_nothing_is_known(root: Path) -> None:
-    found = ReliabilityAnalyzer(_store(root)).recoveries("2026-10")
+    found = ReliabilityAnalyzer(_store(root)).recoveries(period="2026-10")
 
     assert (found.attempts, found.recovery_rate, found.recovery_low, found.saved_ms) == (0, None, None, 0.0)
     assert found.nodes.is_empty()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import polars as pl
 
@@ -24,7 +25,7 @@ def test_what_runs_is_neither_retried_nor_timed_and_negative_waits_are_none() ->
         ],
     )
     ids = pl.LazyFrame({"execution_id": ["a", "c", "elsewhere"]})
-    row = count_runs(marked(runs.lazy(), retried=ids, working=WorkingTime())).collect().row(0, named=True)
+    row = count_runs(marked(runs.lazy(), retried=ids, working=WorkingTime()), tz="UTC").collect().row(0, named=True)
     assert (row["executions"], row["ended"], row["running"], row["retried"]) == (3, 2, 1, 1)
     assert (row["aht_n"], row["aht_ms"]) == (1, 10.0)
     assert (row["wait_n"], row["wait_mean_ms"], row["negative_waits"]) == (3, 1000.0, 1)
@@ -36,7 +37,8 @@ def test_all_together_count_also_what_belongs_to_no_workflow() -> None:
             "workflow_id": ["a", "b", None, "b"],
             "status": ["completed", "failed", "completed", "skipped"],
             "retry_count": [0, 2, 1, 5],
+            "started_at": [AT] * 4,
         }
     )
-    table = each_and_all(count_steps, steps).collect().sort("workflow_id", nulls_last=True)
-    assert table.rows() == [("a", 1, 0), ("b", 1, 1), (None, 3, 2)]
+    table = each_and_all(partial(count_steps, tz="UTC"), steps).collect().sort("workflow_id", nulls_last=True)
+    assert table.select("workflow_id", "steps", "retried_steps").rows() == [("a", 1, 0), ("b", 1, 1), (None, 3, 2)]

@@ -43,6 +43,14 @@ def test_what_was_not_seen_to_the_end_is_not_claimed(draw: Draw) -> None:
     draw(never)
 
 
+def test_of_runs_that_have_not_ended_nothing_is_told_yet(draw: Draw) -> None:
+    running = _chart([1e3, 2e3], ["censored", "censored"])
+    assert Chart.of(running).title == "Too early to tell: no run has ended yet"
+    draw(running)
+    mostly = _chart([1e3, 2e3, 3e3, 4e3], ["completed", "censored", "censored", "censored"])
+    assert Chart.of(mostly).title == "Too early to tell how long half of the runs take: 25 % by the longest seen"
+
+
 def test_no_run_one_run_and_runs_of_no_time_are_drawn(draw: Draw) -> None:
     assert "nothing to draw" in draw(_chart([], []))
     assert "nothing to draw" not in draw(_chart([1e3], ["completed"]))

@@ -26,6 +26,7 @@ def groups() -> pl.DataFrame:
             "success_rate": [99.0, 91.0, None],
             "success_low": [96.4, 83.8, None],
             "success_high": [99.7, 95.2, None],
+            "success_basis": ["days", "days", None],
             "first_attempt_rate": [95.0, 80.0, None],
         }
     )
@@ -42,7 +43,7 @@ def test_the_lowest_stands_first_with_its_interval(groups: pl.DataFrame, draw: D
     rows = _rows(chart)
 
     assert Chart.of(chart).title == "“invoices” succeeds least often: 91.0 % of 100 runs"
-    assert Chart.of(chart).subtitle.startswith("300 runs that ended")
+    assert Chart.of(chart).subtitle.startswith("300 runs that ended · line: 95 % interval, the long run")
     assert [row["name"] for row in rows] == ["invoices", "payroll"]
     assert rows[0]["between"] == "83.8 to 95.2 %"
     assert chart.to_dict() == success_rates(groups.reverse()).to_dict()

@@ -40,7 +40,7 @@ def test_the_success_rate_is_completed_of_those_that_ended(
         if compacted:
             compact(root, grace_s=0)
         analyzer = ReliabilityAnalyzer(store)
-        table = analyzer.by("workflow_id", "2026-10")
+        table = analyzer.breakdown(period="2026-10")
         assert sorted(table["workflow_id"]) == sorted(executions["workflow_id"].unique())
         for row in table.iter_rows(named=True):
             mine = [run for run in rows if run["workflow_id"] == row["workflow_id"]]

@@ -43,13 +43,13 @@ def test_every_failure_has_exactly_one_category(
         if compacted:
             compact(root, grace_s=0)
         analyzer = ReliabilityAnalyzer(store)
-        found = analyzer.failed_runs("2026-10")
+        found = analyzer.failed_runs(period="2026-10")
         assert sorted(found["execution_id"]) == sorted(failed["execution_id"])
         assert set(found["category"]) <= set(CATEGORIES)
-        told = analyzer.failures("2026-10")
+        told = analyzer.failures(period="2026-10")
         assert told.failed == failed.height
         assert told.categories["failures"].sum() == failed.height
         assert told.nodes["failures"].sum() == failed.height
         assert told.categories["category"].is_unique().all()
-        assert analyzer.messages("2026-10")["failures"].sum() == failed.height
-        assert analyzer.failure_days("2026-10")["failures"].sum() == failed.height
+        assert analyzer.messages(period="2026-10")["failures"].sum() == failed.height
+        assert analyzer.failure_days(period="2026-10")["failures"].sum() == failed.height

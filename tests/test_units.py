@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpa_lab.chart.units import count_text, duration_text, percent_text, time_unit
+from rpa_lab.units import count_text, duration_text, number_text, percent_text, time_unit
 from tests.strategies import durations_ms
 
 _MS = {"ms": 1.0, "s": 1e3, "min": 60e3, "h": 3600e3}
@@ -54,3 +54,18 @@ def test_the_largest_duration_chooses_the_unit_of_an_axis(largest_ms: float, sym
 def test_a_count_agrees_with_its_noun() -> None:
     assert [count_text(n, "run") for n in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
     assert count_text(2, "run is", "runs are") == "2 runs are"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (27_230.4, "27,230"),
+        (3.858e-13, "< 0.0001"),
+        (-1e-9, "> -0.0001"),
+        (0.0, "0"),
+        (15.2236, "15.22"),
+        (2e-4, "0.0002"),
+    ],
+)
+def test_numbers_are_shown_without_exponents(value: float, text: str) -> None:
+    assert number_text(value) == text

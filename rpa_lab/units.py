@@ -1,4 +1,4 @@
-"""In which unit a duration is best read: 830 ms, 42.3 s, 1 min 35 s, 2 h 5 min.
+"""How figures and names are said to people: 830 ms, 42.3 s, 1 min 35 s; 97.3 %; 4,310 runs.
 
 A sentence says a duration in up to two units (`duration_text`); an axis and a table column have one unit for all of
 their values (`time_unit`), chosen so that a typical one has one to three digits before the point.
@@ -10,9 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["TimeUnit", "count_text", "duration_text", "percent_text", "time_unit"]
+__all__ = [
+    "TimeUnit",
+    "count_text",
+    "duration_text",
+    "name_text",
+    "names_text",
+    "number_text",
+    "percent_text",
+    "time_unit",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +79,13 @@ def duration_text(ms: float | None) -> str:
 
     Examples
     --------
-    >>> [duration_text(ms) for ms in (0.42, 830.0, 42_300.0, 95_000.0, 7_500_000.0, None)]
-    ['0.42 ms', '830 ms', '42.3 s', '1 min 35 s', '2 h 5 min', '–']
+    >>> [duration_text(ms) for ms in (0.42, 830.0, 42_300.0, -95_000.0, 7_500_000.0, None)]
+    ['0.42 ms', '830 ms', '42.3 s', '-1 min 35 s', '2 h 5 min', '–']
     """
     if ms is None:
         return "–"
+    if ms < 0:
+        return f"-{duration_text(-ms)}"
     if ms < 999.5:
         return f"{ms:.3g} ms"
     if ms < 59_950:
@@ -134,3 +145,72 @@ def count_text(n: int, one: str, many: str | None = None) -> str:
     ('1 run', '4,310 runs', '0 days')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def number_text(value: float) -> str:
+    """A number with four digits, whole from 10,000 on, never with an exponent.
+
+    Parameters
+    ----------
+    value : float
+        Of whatever unit.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> [number_text(value) for value in (0.0076, 15.2236, 27_230.4, 3.9e-13, float("inf"))]
+    ['0.0076', '15.22', '27,230', '< 0.0001', 'inf']
+    """
+    if value and abs(value) < 5e-5:
+        return "< 0.0001" if value > 0 else "> -0.0001"
+    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def name_text(name: str) -> str:
+    """A name, also where it is blank.
+
+    Parameters
+    ----------
+    name : str
+        Of a workflow, step, robot …
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> name_text("invoices"), name_text(" ")
+    ('invoices', '(no name)')
+    """
+    return name if name.strip() else "(no name)"
+
+
+def names_text(names: Sequence[str], noun: str, *, most: int = 3) -> str:
+    """A list of names as a sentence says it: the first ones, and how many more.
+
+    Parameters
+    ----------
+    names : sequence of str
+        At least one.
+    noun : str
+        For one more of them.
+    most : int
+        How many to name.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> names_text(["a", "b"], "workflow"), names_text(list("abcde"), "workflow")
+    ('a and b', 'a, b, c and 2 more workflows')
+    """
+    said = [name_text(name) for name in names[:most]]
+    if len(names) > most:
+        return f"{', '.join(said)} and {count_text(len(names) - most, f'more {noun}')}"
+    return " and ".join([", ".join(said[:-1]), said[-1]] if said[1:] else said)

@@ -1,0 +1,397 @@
+"""How the values of results and the columns of frames read to people, told by their names.
+
+A name says the unit: ``…_ms`` is a duration, ``…_rate`` and ``…_percent`` are percent 0-100, ``share``, ``…_share`` and
+``level`` fractions 0-1, ``…_period`` a stretch of time; ``…_low`` and ``…_high`` are bounds in the unit of what they
+bound. So 95000 reads "1 min 35 s" where it is `mean_ms`, 97.35 reads "97.3 %" where it is `success_rate`, and 0.0076
+reads "0.0076" where it is `p_value`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime, timedelta
+from html import escape
+from math import isfinite
+from typing import Any, Final, Protocol, runtime_checkable
+
+import polars as pl
+
+from rpa_lab.errors import InputError
+from rpa_lab.period import Period, Span
+from rpa_lab.units import count_text, duration_text, name_text, number_text, percent_text
+
+__all__ = [
+    "Bounded",
+    "bases_text",
+    "between_text",
+    "bounds_of",
+    "column_texts",
+    "figure_text",
+    "heading",
+    "interval_text",
+    "period_text",
+    "speaks_of",
+    "table_html",
+    "unit_of",
+    "value_text",
+]
+
+_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_ROWS: Final = 20
+_COLUMNS: Final = 12
+_LONGEST: Final = 160
+_LISTED: Final = 4
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """An interval with what it rests on, as `rpa_lab.analysis.intervals.Interval` is one."""
+
+    low: float | None
+    high: float | None
+    level: float
+    basis: str
+    days: int
+    doubt: str | None
+
+
+def heading(name: str, beside: Collection[str] = ()) -> str:
+    """A field's or a column's name in words, without the unit that its values are said with.
+
+    Examples
+    --------
+    >>> heading("p95_duration_ms"), heading("workflow_id"), heading("unrestored_ms", ["unrestored"])
+    ('p95 duration', 'workflow id', 'unrestored time')
+    """
+    bare = name.replace("_ms_", "_").removesuffix("_ms")
+    return (f"{bare}_time" if bare != name and bare in beside else bare).replace("_", " ")
+
+
+def unit_of(name: str, beside: Collection[str] = ()) -> str:
+    """In which unit the values of a field or a column are.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    beside : collection of str
+        The names of those beside it: what a bound bounds is one of these.
+
+    Returns
+    -------
+    str
+        ms, percent, fraction, level (a fraction too), weekday, hour_of_week, or empty.
+
+    Examples
+    --------
+    >>> unit_of("mean_ms_low"), unit_of("low", ["kept_percent", "low", "high"]), unit_of("n_success_rate")
+    ('ms', 'percent', '')
+    """
+    if name in ("weekday", "hour_of_week", "level"):
+        return name
+    if name.startswith("n_"):
+        return ""
+    of = next((one for one in beside if name in bounds_of(one, beside)[:2]), None)
+    base = of or name.removesuffix("_low").removesuffix("_high")
+    if base.endswith("_ms"):
+        return "ms"
+    promised = base == "share" and "kept_percent" in beside  # a target is set in percent
+    if promised or base in ("percent", "utilisation") or base.endswith(("_percent", "_rate")):
+        return "percent"
+    return "fraction" if base == "share" or base.endswith("_share") else ""
+
+
+def bounds_of(name: str, beside: Collection[str]) -> tuple[str, ...]:
+    """Which fields or columns hold the bounds of one, and which says on what these rest.
+
+    Parameters
+    ----------
+    name : str
+        Of what is bounded.
+    beside : collection of str
+        The names of those beside it.
+
+    Returns
+    -------
+    tuple of str
+        Lower and upper bound, and the basis where one says it; empty where it has no bounds.
+
+    Examples
+    --------
+    >>> bounds_of("success_rate", ["success_rate", "success_low", "success_high", "success_basis"])
+    ('success_low', 'success_high', 'success_basis')
+    >>> bounds_of("mtbf_ms", ["mtbf_ms", "mtbf_low_ms", "mtbf_high_ms"])
+    ('mtbf_low_ms', 'mtbf_high_ms')
+    """
+    stems = [name, *(name.removesuffix(unit) for unit in ("_ms", "_rate", "_share", "_percent") if name.endswith(unit))]
+    pairs = [(stem, f"{stem}_low{unit}", f"{stem}_high{unit}") for stem in stems for unit in ("", "_ms")]
+    if name in ("value", "kept_percent"):
+        pairs.append(("", "low", "high"))
+    for stem, low, high in pairs:
+        if low in beside and high in beside:
+            bases = (f"{stem}_basis", f"{name}_basis") if stem else ("basis",)
+            return (low, high, *[basis for basis in bases if basis in beside][:1])
+    return ()
+
+
+def value_text(value: object, unit: str = "") -> str:
+    """A value as a reader sees it.
+
+    Parameters
+    ----------
+    value : object
+        A dash where it is None.
+    unit : str
+        As `unit_of` gives it.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> value_text(0.0076), value_text(7.6e-3, "ms"), value_text(0.0737, "fraction"), value_text(2, "weekday")
+    ('0.0076', '0.0076 ms', '7.4 %', 'Tue')
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _figure(value, unit)
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}" if value.second else f"{value:%Y-%m-%d %H:%M}"
+        case date():
+            return value.isoformat()
+        case timedelta():
+            return duration_text(value / timedelta(milliseconds=1))
+        case Span():
+            return value.describe()
+        case Bounded():
+            return interval_text(value, unit)
+        case Mapping():
+            return ", ".join(f"{key}: {value_text(item)}" for key, item in value.items()) or "–"
+        case list() | tuple() | set() | frozenset():
+            items = list(value)
+            more = f" and {len(items) - _LISTED:,} more" if len(items) > _LISTED else ""
+            return ", ".join(value_text(item, unit) for item in items[:_LISTED]) + more or "–"
+        case _:
+            return str(value)
+
+
+def figure_text(value: float | None, unit: str) -> str:
+    """A key figure with its unit: of `rpa_lab.analysis.key_figures.Figure`.
+
+    Examples
+    --------
+    >>> figure_text(95_000.0, "ms"), figure_text(3.25, "per h"), figure_text(None, "h")
+    ('1 min 35 s', '3.25 per h', 'unknown')
+    """
+    if value is None:
+        return "unknown"
+    return value_text(value, unit) if unit in ("ms", "percent") else f"{number_text(value)} {unit}"
+
+
+def interval_text(interval: Bounded, unit: str = "") -> str:
+    """An interval in words: its bounds, its level, and of what it speaks; or why it isn't known."""
+    if interval.low is None or interval.high is None:
+        return f"unknown: {interval.doubt}"
+    about = speaks_of(interval.basis, interval.days)
+    return between_text(interval.low, interval.high, unit, level=interval.level, about=about)
+
+
+def between_text(low: float, high: float, unit: str = "", *, level: float, about: str = "") -> str:
+    """Bounds in words, with their level (fraction 0-1) and what they speak of.
+
+    Examples
+    --------
+    >>> between_text(69.9, 97.2, "percent", level=0.95, about="these runs only")
+    '70 % to 97.2 % · 95 %, these runs only'
+    """
+    said = ", ".join(filter(None, (value_text(level, "level"), about)))
+    return f"{value_text(low, unit)} to {value_text(high, unit)} · {said}"
+
+
+def speaks_of(basis: str, days: int | None = None) -> str:
+    """Of what an interval speaks, by its basis (see `rpa_lab.analysis.intervals`).
+
+    Examples
+    --------
+    >>> speaks_of("days", 31), speaks_of("these runs only")
+    ('the long run (31 days)', 'these runs only')
+    """
+    if basis != "days":
+        return basis
+    return "the long run" if days is None else f"the long run ({count_text(days, 'day')})"
+
+
+def bases_text(bases: Iterable[str | None]) -> str:
+    """Of what the intervals of a table speak, all together.
+
+    Examples
+    --------
+    >>> bases_text(["days", None, "days"]), bases_text(["these runs only", "days"])
+    ('the long run', 'the long run, or these runs only where fewer than 10 days have runs')
+    """
+    known = sorted({basis for basis in bases if basis is not None})
+    if len(known) > 1:
+        return f"{speaks_of(known[0])}, or {', '.join(known[1:])} where fewer than 10 days have runs"
+    return speaks_of(known[0]) if known else "nothing"
+
+
+def period_text(said: str, *, tz: str) -> str:
+    """A period that a result gives in UTC, described in its zone; other text as it is.
+
+    Examples
+    --------
+    >>> period_text("2026-10-31T23:00:00Z/2026-11-30T23:00:00Z", tz="Europe/Paris")
+    '1 November 2026 to 30 November 2026 (Europe/Paris)'
+    """
+    try:
+        return Period(said).resolve(tz=tz).describe()
+    except InputError:
+        return said
+
+
+def column_texts(frame: pl.DataFrame, *, most: int | None = None) -> dict[str, list[str]]:
+    """The cells of a frame as a reader sees them, by column.
+
+    A time that the clock shows twice, and that would be read as another one of its column, has its offset from UTC.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its columns' names say the units of their values; where it has `value` and `unit`, each row has its own.
+    most : int, optional
+        How many rows; default all.
+
+    Returns
+    -------
+    dict
+        Of each column its texts.
+
+    Examples
+    --------
+    >>> column_texts(pl.DataFrame({"weekday": [1, 7], "success_rate": [97.35, None]}))
+    {'weekday': ['Mon', 'Sun'], 'success_rate': ['97.3 %', '–']}
+    """
+    rows = frame if most is None else frame.head(most)
+    return {name: _texts(rows, name) for name in rows.columns}
+
+
+def table_html(frame: pl.DataFrame, *, source: str = "") -> str:
+    """A frame as a table for a notebook: intervals below what they bound, as many rows and columns as can be read.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        See `column_texts`.
+    source : str
+        What has all of it, where something is left out.
+
+    Returns
+    -------
+    str
+        HTML, with every text escaped.
+    """
+    if frame.is_empty():
+        return "<p style='opacity:.75'>none</p>"
+    texts = column_texts(frame, most=_ROWS)
+    bounds = {name: found for name in frame.columns if (found := bounds_of(name, frame.columns))}
+    within = {part for found in bounds.values() for part in found} | ({"unit"} if "value" in frame.columns else set())
+    shown = [name for name in frame.columns if name not in within]
+    left_out, shown = shown[_COLUMNS:], shown[:_COLUMNS]
+    about = {text for name in shown if len(bounds.get(name, ())) > 2 for text in texts[bounds[name][2]]} - {"–"}
+    below = {name: _bounds_texts(texts, bounds[name], said=len(about) > 1) for name in shown if name in bounds}
+    wraps = {name: "" if frame[name].dtype in (pl.String, pl.List) else ";white-space:nowrap" for name in shown}
+    sides = {name: "right" if frame[name].dtype.is_numeric() else "left" for name in shown}
+    head = "".join(
+        f"<th style='text-align:{sides[name]}'>{escape(heading(name, frame.columns))}</th>" for name in shown
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td style='text-align:{sides[name]};vertical-align:top{wraps[name]}'>{escape(_cut(texts[name][row]))}"
+            f"{_small(below[name][row]) if name in below else ''}</td>"
+            for name in shown
+        )
+        + "</tr>"
+        for row in range(min(frame.height, _ROWS))
+    )
+    more = [f"{frame.height - _ROWS:,} more rows"] if frame.height > _ROWS else []
+    more += [f"{count_text(len(left_out), 'more column')}: {', '.join(map(heading, left_out))}"] if left_out else []
+    notes = [f"Intervals speak of {speaks_of(about.pop())}."] if len(about) == 1 else []
+    notes += [f"… and {'; '.join(more)}{f' ({source} has all)' if source else ''}"] if more else []
+    said = "".join(f"<p style='opacity:.75;margin:.3em 0'>{escape(note)}</p>" for note in notes)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div style='overflow-x:auto'>{table}</div>{said}"
+
+
+def _figure(value: float, unit: str) -> str:
+    if not isfinite(value):
+        return f"{value:g}"
+    match unit:
+        case "ms":
+            return duration_text(value)
+        case "percent":
+            return percent_text(value / 100)
+        case "fraction":
+            return percent_text(value)
+        case "level":
+            return f"{value * 100:g} %"
+        case "weekday":
+            return _WEEKDAYS[int(value) - 1]
+        case "hour_of_week":
+            return f"{_WEEKDAYS[int(value) // 24]} {int(value) % 24:02}:00"
+        case _:
+            return f"{value:,}" if isinstance(value, int) else number_text(value)
+
+
+def _texts(rows: pl.DataFrame, name: str) -> list[str]:
+    column = rows[name]
+    if name in ("value", "low", "high") and {"value", "unit"} <= set(rows.columns):
+        pairs = rows.select(name, "unit").rows()
+        missing = "unknown" if name == "value" else "–"
+        return [missing if value is None else figure_text(value, unit) for value, unit in pairs]
+    if isinstance(column.dtype, pl.Datetime):
+        return _moments(column.to_list())
+    if column.dtype == pl.String and name.endswith("_id"):
+        return [value_text(None if value is None else name_text(value)) for value in column]
+    unit = unit_of(name, rows.columns)
+    return [value_text(value, unit) for value in column.to_list()]
+
+
+def _moments(times: list[datetime | None]) -> list[str]:
+    texts = [value_text(at) for at in times]
+    offsets: dict[str, set[Any]] = defaultdict(set)
+    for at, text in zip(times, texts, strict=True):
+        offsets[text].add(None if at is None else at.utcoffset())
+    return [
+        f"{text} {_offset(at)}" if at is not None and len(offsets[text]) > 1 else text
+        for at, text in zip(times, texts, strict=True)
+    ]
+
+
+def _offset(at: datetime) -> str:
+    said = f"{at:%z}"
+    return f"{said[:3]}:{said[3:5]}"
+
+
+def _bounds_texts(texts: Mapping[str, list[str]], names: tuple[str, ...], *, said: bool) -> list[str]:
+    """The bounds of each row; and of what they speak, where that is `said` of each."""
+    low, high, *basis = names
+    about = texts[basis[0]] if basis and said else [""] * len(texts[low])
+    return [
+        "" if "–" in (one, other) else f"{one} to {other}{f', {speaks_of(rests)}' if rests not in ('', '–') else ''}"
+        for one, other, rests in zip(texts[low], texts[high], about, strict=True)
+    ]
+
+
+def _small(text: str) -> str:
+    return f"<br><small style='opacity:.75'>{escape(text)}</small>" if text else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
