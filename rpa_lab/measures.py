@@ -23,9 +23,11 @@ __all__ = [
     "Aggregation",
     "aggregation_named",
     "finished",
+    "local_day",
     "mean",
     "quantile",
     "rate_per_hour",
+    "seen_at",
     "status_counts",
     "std",
     "success_rate",
@@ -166,6 +168,35 @@ def aggregation_named(name: str) -> Aggregation:
 def finished() -> pl.Expr:
     """Whether an execution has ended."""
     return pl.col("status").is_in(FINISHED)
+
+
+def seen_at() -> pl.Expr:
+    """When an execution, or a step, belongs in time: when it started; where nobody saw its start, when it ended."""
+    return pl.coalesce("started_at", "completed_at")
+
+
+def local_day(at: str | pl.Expr = "started_at", *, tz: str) -> pl.Expr:
+    """The date that the calendar on the wall shows at a time.
+
+    Parameters
+    ----------
+    at : str or polars.Expr
+        A time with its zone.
+    tz : str
+        The zone in which days begin.
+
+    Returns
+    -------
+    polars.Expr
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> late = pl.lit(datetime(2026, 11, 3, 23, 30, tzinfo=UTC))
+    >>> pl.select(local_day(late, tz="Europe/Paris")).item()
+    datetime.date(2026, 11, 4)
+    """
+    return _values(at).dt.convert_time_zone(tz).dt.date()
 
 
 def tried(table: str = "executions") -> pl.Expr:

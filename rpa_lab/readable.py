@@ -233,11 +233,11 @@ def bases_text(bases: Iterable[str | None]) -> str:
     Examples
     --------
     >>> bases_text(["days", None, "days"]), bases_text(["these runs only", "days"])
-    ('the long run', 'the long run, or these runs only where there are fewer than 14 days')
+    ('the long run', 'the long run, or these runs only where fewer than 10 days have runs')
     """
     known = sorted({basis for basis in bases if basis is not None})
     if len(known) > 1:
-        return f"{speaks_of(known[0])}, or {', '.join(known[1:])} where there are fewer than 14 days"
+        return f"{speaks_of(known[0])}, or {', '.join(known[1:])} where fewer than 10 days have runs"
     return speaks_of(known[0]) if known else "nothing"
 
 

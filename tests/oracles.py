@@ -29,6 +29,7 @@ __all__ = [
     "breakdown_times",
     "busy_seconds",
     "cases",
+    "cases_began",
     "cliffs_delta",
     "duration_statistics",
     "durations_by_group",
@@ -250,9 +251,19 @@ def cases(executions: Iterable[Row]) -> list[Row]:
                 "status": next((word for word in ("completed", "running") if word in states), ordered[-1]["status"]),
                 "cyclic": cyclic,
                 "dangling": dangling,
+                "attempts": ordered,
+                "repeated": len(group) > 1 or any(run["rerun_of"] is not None for run in ordered),
             }
         )
     return found
+
+
+def cases_began(executions: Iterable[Row], *, start: datetime, end: datetime, workflow_id: str | None) -> list[Row]:
+    """Of all executions there are the cases of a period: attempts within 30 days around it, the first within it."""
+    reach = timedelta(days=30)
+    near = [run for run in executions if start - reach <= _when(run) < end + reach]
+    found = [case for case in cases(near) if start <= case["began_at"] < end]
+    return [case for case in found if workflow_id in (None, case["workflow_id"])]
 
 
 def _when(run: Row) -> datetime:
@@ -507,30 +518,20 @@ def workload(
 ) -> dict[str, Any]:
     """What is counted of one workflow's executions (None: of all) for key figures; they may begin before the period."""
     runs = [run for run in everything if workflow_id in (None, run["workflow_id"])]
-    all_of_period = [
-        run for run in everything if start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < end
-    ]
     of_period = [run for run in runs if start <= (run["started_at"] or run["completed_at"] or _LONG_AGO) < end]
     ended = [run for run in of_period if run["status"] != "running"]
     durations = duration_statistics(run["duration_ms"] for run in ended)
     queued = [run for run in of_period if run["queued_at"] and run["started_at"]]
     waits = [max(0.0, worked_seconds(run["queued_at"], run["started_at"], stretches)) * 1000 for run in queued]
     waited = duration_statistics(waits)
-    cases = _cases(all_of_period, workflow_id=workflow_id)
-    over = [case for case in cases if _state(case) != "running"]
-    handling = [
-        sum(run["duration_ms"] for run in case if run["status"] != "running")
-        for case in over
-        if all(run["duration_ms"] is not None for run in case if run["status"] != "running")
-    ]
+    began = cases_began(everything, start=start, end=end, workflow_id=workflow_id)
+    over = [case for case in began if case["status"] != "running"]
+    tries = [[run for run in case["attempts"] if run["status"] != "running"] for case in over]
+    handling = [sum(run["duration_ms"] for run in runs) for runs in tries if all(_timed(run) for run in runs)]
     straight = [
         case
         for case in over
-        if len(case) == 1
-        and case[0]["status"] == "completed"
-        and not case[0]["rerun_of"]
-        and not _is_repeated(case[0], all_of_period)
-        and case[0]["execution_id"] not in retried | recovered
+        if case["status"] == "completed" and not case["repeated"] and case["ids"][0] not in retried | recovered
     ]
     until = max(start, min(end, now))
     placed: dict[str, list[Stretch]] = defaultdict(list)
@@ -562,9 +563,9 @@ def workload(
         "wait_p95_ms": waited["p95"],
         "negative_waits": sum(run["started_at"] < run["queued_at"] for run in queued),
         "retried": sum(run["execution_id"] in retried for run in ended),
-        "cases": len(cases),
-        "ended_cases": len(over),
-        "completed_cases": sum(_state(case) == "completed" for case in cases),
+        "cases": len(over),
+        "cases_completed": sum(case["status"] == "completed" for case in over),
+        "cases_running": len(began) - len(over),
         "case_aht_n": len(handling),
         "case_aht_ms": sum(handling) / len(handling) if handling else None,
         "straight_through": len(straight),
@@ -584,20 +585,21 @@ def workload(
 def kept_promises(
     target: SlaTarget,
     runs: Sequence[Row],
+    began: Sequence[Row],
     *,
     workflow_id: str,
     now: datetime,
     stretches: Sequence[Stretch] | None,
     tz: str,
 ) -> dict[str, int]:
-    """How many of one workflow's runs or cases met, broke, may still meet, and can't be held to a target."""
+    """How many of one workflow's runs or cases (as `cases` has them) met, broke, may still meet a target, or can't."""
     promise: Any = target.promise
     counts = dict.fromkeys(("met", "breaches", "open", "unjudged"), 0)
     kind = type(promise).__name__
     measure = getattr(promise, "measure", kind)
     if measure in ("turnaround", "CompletedBy"):
-        for case in _cases(runs, workflow_id=workflow_id):
-            counts[_delivery(case, promise, now=now, stretches=stretches, tz=tz)] += 1
+        for case in [case for case in began if case["workflow_id"] == workflow_id]:
+            counts[_delivery(case["attempts"], promise, now=now, stretches=stretches, tz=tz)] += 1
         return counts
     for run in [run for run in runs if run["workflow_id"] == workflow_id]:
         running, completed = run["status"] == "running", run["status"] == "completed"
@@ -649,31 +651,8 @@ def _delivery(case: Sequence[Row], promise: Any, *, now: datetime, stretches: Se
     return "breaches" if not kept else "met" if delivered else "open"
 
 
-def _cases(runs: Sequence[Row], *, workflow_id: str | None) -> list[list[Row]]:
-    """Executions of a workflow that repeat each other, by merging until nothing changes; of all, case by workflow."""
-    groups = [{run["execution_id"]} for run in runs]
-    for run in runs:
-        if run["rerun_of"]:
-            linked = [group for group in groups if group & {run["execution_id"], run["rerun_of"]}]
-            groups = [group for group in groups if group not in linked]
-            groups.append({run["rerun_of"]}.union(*linked))
-    by_id = {run["execution_id"]: run for run in runs}
-    found = [[by_id[name] for name in group if name in by_id] for group in groups]
-    return [
-        [run for run in case if run["workflow_id"] == workflow]
-        for case in found
-        for workflow in {run["workflow_id"] for run in case}
-        if workflow_id in (None, workflow)
-    ]
-
-
-def _is_repeated(run: Row, runs: Sequence[Row]) -> bool:
-    return any(other["rerun_of"] == run["execution_id"] for other in runs)
-
-
-def _state(case: Sequence[Row]) -> str:
-    states = {run["status"] for run in case}
-    return "completed" if "completed" in states else "running" if "running" in states else "failed"
+def _timed(run: Row) -> bool:
+    return run["duration_ms"] is not None
 
 
 def _began(run: Row) -> datetime | None:
@@ -781,14 +760,14 @@ def durations_by_group(rows: Iterable[Row], by: Sequence[str], quantiles: Sequen
 def rate_interval(days: Sequence[tuple[int, int]], *, level: float) -> tuple[float, float, str]:
     """Of days with so many good ones of so many: Wilson's bounds in percent of as many as differ as these days do.
 
-    Below 14 days, and of all or none, Wilson's of what was counted.
+    Below 10 days, and of all or none, Wilson's of what was counted.
     """
     from scipy import stats
 
     good, n = sum(day[0] for day in days), sum(day[1] for day in days)
     share = Fraction(good, n)
     z, worth, basis = float(stats.norm.ppf((1 + level) / 2)), float(n), "these runs only"
-    if len(days) >= 14 and 0 < good < n:
+    if len(days) >= 10 and 0 < good < n:
         basis = "days"
         squares = sum((part - share * whole) ** 2 for part, whole in days)
         variance = squares * Fraction(len(days), len(days) - 1) / n**2

@@ -13,6 +13,7 @@ from datetime import datetime
 import polars as pl
 
 from rpa_lab.analysis.working_time import WorkingTime
+from rpa_lab.measures import seen_at
 from rpa_lab.period import Span
 
 __all__ = ["at_work", "began", "busy_time", "ended", "fresh", "robot", "work_by_workflow"]
@@ -62,9 +63,7 @@ def at_work(executions: pl.LazyFrame, *, within: Span, now: datetime, working: W
     done = (status == "completed") & (until >= start) & (until < end)
     step = pl.duration(microseconds=1)  # at a shift's edge, working time lies on one side of the instant
     in_hours = working.until_us(until + step) > working.until_us(until - step)
-    unplaced = (begun.is_null() | until.is_null()) & pl.coalesce("started_at", "completed_at").is_between(
-        start, end, closed="left"
-    )
+    unplaced = (begun.is_null() | until.is_null()) & seen_at().is_between(start, end, closed="left")
     return (
         executions.with_columns(robot(), begin_at=began(), end_at=_until(now))
         .filter(((begun < end) & (until >= start)).fill_null(value=False) | unplaced)

@@ -11,11 +11,12 @@ import polars as pl
 
 from rpa_lab.analysis.at_work import fresh
 from rpa_lab.period import Span
+from rpa_lab.query.bins import hours_in, label, pieces
 
 __all__ = ["busy_by_hour_of_week"]
 
-_HOUR = pl.duration(hours=1)
-_BIN = ["weekday", "hour"]
+_BIN = "hour_of_week"
+_HOUR_MS = 3_600_000.0
 
 
 def busy_by_hour_of_week(work: pl.LazyFrame, *, within: Span, tz: str) -> pl.LazyFrame:
@@ -45,36 +46,40 @@ def busy_by_hour_of_week(work: pl.LazyFrame, *, within: Span, tz: str) -> pl.Laz
     >>> busy_by_hour_of_week(work, within=span, tz="Europe/Paris").collect().select("hour", "busy_ms").rows()
     [(10, 1200000.0)]
     """
-    whole = pl.LazyFrame({"from": [within.start], "to": [within.end]}, schema_overrides=_instants(("from", "to")))
-    hours = _by_hour(whole, tz=tz).group_by(_BIN).agg(available_ms=pl.col("_ms").sum())
-    pieces = fresh(work, by=["robot"]).select("robot", pl.col("fresh_at").alias("from"), pl.col("end_at").alias("to"))
-    busy = _by_hour(pieces, tz=tz).group_by("robot", *_BIN).agg(busy_ms=pl.col("_ms").sum())
+    week = Span(within.start, within.end, tz)
+    hours = hours_in([_BIN], week).lazy().select(_BIN, available_ms=pl.col("hours") * _HOUR_MS)
+    worked = fresh(work, by=["robot"]).select("robot", begin_at="fresh_at", end_at="end_at")
+    busy = _cut(worked, week).group_by("robot", _BIN).agg(busy_ms=pl.col("_ms").sum())
     return (
-        pieces.select("robot")
+        worked.select("robot")
         .unique()
         .join(hours, how="cross")
-        .join(busy, on=["robot", *_BIN], how="left", validate="1:1")
+        .join(busy, on=["robot", _BIN], how="left", validate="1:1")
         .with_columns(pl.col("busy_ms").fill_null(0.0))
-        .select("robot", *_BIN, "busy_ms", "available_ms", utilisation=pl.col("busy_ms") / pl.col("available_ms") * 100)
-        .sort("robot", *_BIN)
-    )
-
-
-def _by_hour(stretches: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
-    """Stretches of time (from, to) cut at each hour on the clock: weekday, hour, and _ms of each piece."""
-    local = pl.col("from", "to").dt.convert_time_zone(tz)
-    first = pl.col("from").dt.truncate("1h")
-    piece = pl.min_horizontal("to", pl.col("_at") + _HOUR) - pl.max_horizontal("from", "_at")
-    return (
-        stretches.filter(pl.col("from") < pl.col("to"))
-        .with_columns(local)
-        .with_columns(_at=pl.datetime_ranges(first, "to", interval="1h", closed="left"))
-        .explode("_at")
-        .with_columns(
-            weekday=pl.col("_at").dt.weekday(), hour=pl.col("_at").dt.hour(), _ms=piece.dt.total_microseconds() / 1_000
+        .sort("robot", _BIN)
+        .select(
+            "robot",
+            (pl.col(_BIN) // 24 + 1).cast(pl.Int8).alias("weekday"),
+            (pl.col(_BIN) % 24).cast(pl.Int8).alias("hour"),
+            "busy_ms",
+            "available_ms",
+            utilisation=pl.col("busy_ms") / pl.col("available_ms") * 100,
         )
     )
 
 
-def _instants(names: tuple[str, ...]) -> dict[str, pl.DataType]:
-    return dict.fromkeys(names, pl.Datetime("us", "UTC"))
+def _cut(worked: pl.LazyFrame, span: Span) -> pl.LazyFrame:
+    """Stretches of time (begin_at, end_at) within a span, cut at each hour on the clock: its bin, _ms of each piece."""
+    grid = pieces(span, "1h").with_columns(label(_BIN, pl.col("begin_at"), span=span).alias(_BIN)).collect()
+    starts = pl.lit(grid["begin_at"])
+    first = starts.search_sorted(pl.col("begin_at"), side="right").cast(pl.Int64) - 1
+    after = starts.search_sorted(pl.col("end_at"), side="left").cast(pl.Int64)
+    hours = grid.lazy().rename({"begin_at": "_begin", "end_at": "_end"}).with_row_index("_piece")
+    inside = pl.min_horizontal("end_at", "_end") - pl.max_horizontal("begin_at", "_begin")
+    return (
+        worked.filter(pl.col("begin_at") < pl.col("end_at"))
+        .with_columns(_piece=pl.int_ranges(first, after, dtype=pl.get_index_type()))
+        .explode("_piece")
+        .join(hours, on="_piece", how="inner", validate="m:1")
+        .with_columns(_ms=inside.dt.total_microseconds() / 1_000)
+    )

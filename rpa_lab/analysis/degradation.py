@@ -18,7 +18,7 @@ import polars as pl
 
 from rpa_lab.analysis.intervals import DAYS, Interval
 from rpa_lab.analysis.shift import LEAST_A_SIDE, Shift, cliffs_delta, effect_word, shift_of_days
-from rpa_lab.measures import success_rate
+from rpa_lab.measures import local_day, success_rate
 from rpa_lab.period import Span, as_utc, zone
 from rpa_lab.result import Result
 
@@ -44,7 +44,7 @@ class Degradation(Result):
     baseline_mean_ms, current_mean_ms : float or None
         Mean durations of completed runs; None where there are none.
     increase_ms, increase_percent : float or None
-        Of the mean; None where one of them is unknown. The increase from 0 ms is infinite.
+        Of the mean; None where one of them is unknown. The increase from 0 ms is infinite, and null as plain data.
     exceeds_threshold : bool
         Whether the increase is larger than the threshold: whether it is large, not whether it is real.
     significant : bool or None
@@ -105,10 +105,9 @@ class Degradation(Result):
         """What it says, in two or three sentences."""
         if self.baseline_mean_ms is None or self.current_mean_ms is None or self.increase_percent is None:
             return f"Runs of {self.workflow_id} can't be compared: {self.warnings[0]}."
-        more = "longer" if self.increase_percent >= 0 else "less long"
         above = "above" if self.exceeds_threshold else "not above"
         said = (
-            f"Runs of {self.workflow_id} took {abs(self.increase_percent):,.1f} % {more} "
+            f"Runs of {self.workflow_id} took {_more(self.increase_percent)} "
             f"({_took(self.current_mean_ms)}; {_rests_on(self.current_runs, self.current_days)}) than in the baseline "
             f"({_took(self.baseline_mean_ms)}; {_rests_on(self.baseline_runs, self.baseline_days)}), "
             f"{above} the threshold of {self.threshold_percent:g} %."
@@ -201,7 +200,7 @@ def _completed(side: pl.DataFrame, *, tz: str) -> pl.DataFrame:
     """day, duration_ms of completed runs, in an order that follows from the rows alone."""
     return (
         side.filter((pl.col("status") == "completed") & pl.col("duration_ms").is_not_null())
-        .select("duration_ms", day=pl.col("started_at").dt.convert_time_zone(tz).dt.date())
+        .select("duration_ms", day=local_day(tz=tz))
         .sort("day", "duration_ms")
     )
 
@@ -290,6 +289,12 @@ def _weekdays(days: pl.DataFrame, *, current: bool) -> list[float]:
     """What part of a side's days each day of the week is."""
     side = days.filter((pl.col("offset") >= 0) == current)["offset"].to_numpy() % 7
     return [round(float((side == weekday).mean()), 6) for weekday in range(7)]
+
+
+def _more(percent: float) -> str:
+    if percent == inf:
+        return "longer"  # than no time at all
+    return f"{abs(percent):,.1f} % {'longer' if percent >= 0 else 'less long'}"
 
 
 def _rests_on(runs: int, days: int) -> str:

@@ -8,11 +8,12 @@ from typing import Final
 
 import polars as pl
 
+from rpa_lab.analysis.cases import chains, fold_cases, single_cases
 from rpa_lab.analysis.failures import categorise, check_rules, failing_steps, with_recovery
 from rpa_lab.analysis.healing_trend import healing_by_day
 from rpa_lab.analysis.outages import ended_at
 from rpa_lab.analysis.recoveries import with_run
-from rpa_lab.analysis.reruns import chains, fold_cases, single_cases
+from rpa_lab.measures import seen_at
 from rpa_lab.period import Span
 from rpa_lab.storage.store import TimeSeriesStore
 
@@ -20,6 +21,7 @@ __all__ = [
     "EXECUTION_COLUMNS",
     "RERUN_REACH",
     "cases_of",
+    "chains_of",
     "executions_of",
     "failures_of",
     "healing_of",
@@ -43,6 +45,10 @@ EXECUTION_COLUMNS: Final = (
     "robot_id",
     "host",
     "workflow_version",
+)
+_CASE_COLUMNS = (
+    *("execution_id", "rerun_of", "workflow_id", "status"),
+    *("queued_at", "started_at", "completed_at", "duration_ms"),
 )
 _FAILURE_COLUMNS = (*EXECUTION_COLUMNS, "business_key", "exception_kind", "error_message", "error_details")
 _STEP_COLUMNS = (
@@ -128,44 +134,66 @@ def failures_of(store: TimeSeriesStore, span: Span, *, during: Span, workflow_id
     return categorise(store.collect(query), rules=rules)
 
 
-def cases_of(store: TimeSeriesStore, span: Span, *, workflow_id: str | None, by: Sequence[str]) -> pl.LazyFrame:
+def chains_of(store: TimeSeriesStore, span: Span) -> pl.DataFrame:
+    """The `chains` of executions that repeat each other, from 30 days before a period to 30 days after it.
+
+    Of executions only what repeats another is read: where nothing does, there are none.
+    """
+    repeats = pl.col("rerun_of").is_not_null()
+    columns = ["execution_id", "rerun_of"]
+    wide = _reach(span)
+    return chains(store.collect(lambda: store.scan("executions", wide, columns=columns).filter(repeats)))
+
+
+def cases_of(
+    store: TimeSeriesStore,
+    span: Span,
+    *,
+    workflow_id: str | None,
+    by: Sequence[str] = (),
+    of_chains: pl.DataFrame | None = None,
+    touched: pl.LazyFrame | None = None,
+) -> pl.LazyFrame:
     """The cases of which an attempt lies in a period, with their attempts up to 30 days before and after it.
 
     Parameters
     ----------
     store : TimeSeriesStore
-        Where the records are. What repeats what is read at once: it is little.
+        Where the records are.
     span : Span
         The period.
     workflow_id : str, optional
         Only cases whose first attempt was a run of this workflow.
     by : sequence of str
-        Columns of executions wanted of the first attempt.
+        Columns of executions wanted of the first attempt, beside workflow_id.
+    of_chains : DataFrame, optional
+        From `chains_of` the same period, where they are read already.
+    touched : LazyFrame, optional
+        execution_id: of the period's executions with a step that was retried, or had to be healed; default none.
 
     Returns
     -------
     LazyFrame
-        One row per case: see `fold_cases`.
+        One row per case: see `fold_cases`. Those that began in the period, and so belong to it, are `began_in` it.
     """
-    wide = Span(span.start - RERUN_REACH, span.end + RERUN_REACH if span.end < store.now else span.end, span.tz)
-    repeats = pl.col("rerun_of").is_not_null()
-    links = store.collect(lambda: store.scan("executions", wide, columns=["execution_id", "rerun_of"]).filter(repeats))
+    members = chains_of(store, span) if of_chains is None else of_chains
     wanted = list(dict.fromkeys(["workflow_id", *by]))
-    columns = list(dict.fromkeys(["execution_id", "rerun_of", "status", "started_at", "completed_at", *wanted]))
-    runs = executions_of(store, span, workflow_id=workflow_id, columns=columns)
-    if links.is_empty():
-        return single_cases(runs, by=wanted)
-    members = chains(links).lazy()
-    at = pl.coalesce("started_at", "completed_at")
+    columns = list(dict.fromkeys([*_CASE_COLUMNS, *wanted]))
+    alone = executions_of(store, span, workflow_id=workflow_id, columns=columns)
+    if not members.is_empty():
+        alone = alone.join(members.lazy(), on="execution_id", how="anti")
+    singles = single_cases(_touched(alone, touched), by=wanted)
+    if members.is_empty():
+        return singles
+    at = seen_at()
     chained = (
-        store.scan("executions", wide, columns=columns)
-        .join(members, on="execution_id", how="inner", validate="1:1")
+        store.scan("executions", _reach(span), columns=columns)
+        .join(members.lazy(), on="execution_id", how="inner", validate="1:1")
         .filter(((at >= span.start) & (at < span.end)).any().over("chain"))
     )
     folded = fold_cases(chained, by=wanted)
     ours = folded if workflow_id is None else folded.filter(pl.col("workflow_id") == workflow_id)
-    alone = runs.join(members, on="execution_id", how="anti")
-    return pl.concat([ours, single_cases(alone, by=wanted)])
+    return pl.concat([ours, singles])
 
 
 def recoveries_of(store: TimeSeriesStore, span: Span, *, during: Span, workflow_id: str | None) -> pl.DataFrame:
@@ -190,3 +218,16 @@ def healing_of(store: TimeSeriesStore, span: Span, *, workflow_id: str | None) -
     steps = store.scan("steps", span, columns=columns, workflow_id=workflow_id)
     tried = store.scan("recoveries", span, columns=_RECOVERY_COLUMNS, workflow_id=workflow_id)
     return healing_by_day(steps, tried, tz=span.tz)
+
+
+def _reach(span: Span) -> Span:
+    """A period and the 30 days around it."""
+    return Span(span.start - RERUN_REACH, span.end + RERUN_REACH, span.tz)
+
+
+def _touched(executions: pl.LazyFrame, touched: pl.LazyFrame | None) -> pl.LazyFrame:
+    if touched is None:
+        return executions.with_columns(touched=pl.lit(value=False))
+    ids = touched.select("execution_id", touched=pl.lit(value=True)).unique("execution_id")
+    marked = executions.join(ids, on="execution_id", how="left", validate="m:1")
+    return marked.with_columns(pl.col("touched").fill_null(value=False))

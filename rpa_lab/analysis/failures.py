@@ -2,10 +2,11 @@
 
 The rules of `rpa_lab.toml` are asked first, then the built-in ones (`rpa_lab.analysis.failure_rules`). Each set is
 asked of what the run says, from the shortest to the longest: its message, the error of its failing step, its details;
-the first text that a rule fits decides, since a traceback mentions much that has nothing to do with the failure. Where
-no words tell, a failed recovery of the failing step does (``self_healing_failed``): of a run whose element was not
-found, *element_not_found* says what to mend, that healing failed too is told by `recovery`. What is left is
-``unknown``.
+the first text that a rule fits decides, since a traceback mentions much that has nothing to do with the failure. A rule
+without words (a business failure, whatever it says) fits the first text that there is, or, where there is none, decides
+in the end. Where no words tell, a failed recovery of the failing step does (``self_healing_failed``): of a run whose
+element was not found, *element_not_found* says what to mend, that healing failed too is told by `recovery`. What is
+left is ``unknown``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import polars as pl
 from rpa_lab.analysis.failure_rules import RULES
 from rpa_lab.analysis.messages import last_line
 from rpa_lab.errors import InputError, quote
-from rpa_lab.measures import total
+from rpa_lab.measures import local_day, total
 from rpa_lab.result import Result
 from rpa_lab.storage.settings import FailureRule
 
@@ -33,6 +34,9 @@ __all__ = [
     "failing_steps",
     "with_recovery",
 ]
+
+_NO_WORDS: Final = None
+"""Stands where rules are asked of no text at all: those that state no words may fit."""
 
 _FILES: Final = r'(?m)^\s*(File ".*|at .*)$'  # a line of a traceback that names a place in some code
 
@@ -174,7 +178,8 @@ def categorise(failures: pl.DataFrame, *, rules: Sequence[FailureRule] = ()) -> 
     -------
     DataFrame
         The same rows with `category` (never null) and `told_by`: ``rule`` (one of the user's), ``message``, ``step``,
-        ``details``, ``recovery``, or null where it is unknown.
+        ``details``, ``kind`` (the bot said nothing but what kind of failure it is), ``recovery``, or null where it is
+        unknown.
 
     Examples
     --------
@@ -187,12 +192,13 @@ def categorise(failures: pl.DataFrame, *, rules: Sequence[FailureRule] = ()) -> 
     """
     asked = failures.with_columns(category=pl.lit(None, dtype=pl.String), told_by=pl.lit(None, dtype=pl.String))
     message, step, details = pl.col("error_message"), pl.col("step_error"), pl.col("error_details")
-    stages = [(text, rules, "rule") for text in (message, step, details) if rules]
+    stages = [(text, rules, "rule") for text in (message, step, details, _NO_WORDS) if rules]
     stages += [
         (message, RULES, "message"),
         (step, RULES, "step"),
         (last_line(), RULES, "details"),
         (details.str.replace_all(_FILES, ""), RULES, "details"),
+        (_NO_WORDS, RULES, "kind"),
     ]
     for text, table, name in stages:
         asked = _asked(asked, text, table, name)
@@ -283,7 +289,7 @@ def by_day_and_category(failures: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
     LazyFrame
         One row per day and category with a failure: day (Date; null where the start isn't known), category, failures.
     """
-    day = pl.col("started_at").dt.convert_time_zone(tz).dt.date()
+    day = local_day(tz=tz)
     return (
         failures.group_by("category", day=day)
         .agg(failures=pl.len().cast(pl.Int64))
@@ -292,9 +298,13 @@ def by_day_and_category(failures: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
     )
 
 
-def _asked(failures: pl.DataFrame, text: pl.Expr, rules: Sequence[FailureRule], name: str) -> pl.DataFrame:
-    """The failures without a category yet get one where a rule fits this text."""
+def _asked(failures: pl.DataFrame, text: pl.Expr | None, rules: Sequence[FailureRule], name: str) -> pl.DataFrame:
+    """The failures without a category yet get one where a rule fits this text; those without such a text must wait."""
     undecided = pl.col("category").is_null()
+    if text is None:
+        text = pl.lit(None, dtype=pl.String)
+    else:
+        undecided &= (text.str.strip_chars() != "").fill_null(value=False)
     texts = failures.with_columns(_text=pl.when(undecided).then(text))
     keys = ["_text", "exception_kind"]
     if any(rule.workflow_id is not None for rule in rules):

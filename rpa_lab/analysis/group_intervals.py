@@ -1,9 +1,9 @@
 """The intervals of a whole table's figures at once: mean, median, p95, p99 and success rate of each group of runs.
 
-From 14 days on days are resampled and the interval speaks of the long run; below, it speaks of these runs only. Those
-are the days that a figure rests on: 19 failed runs on 7 days of a month say nothing of the other days. What can't be
-bounded is null: a 95th percentile needs 72 runs, a 99th 368, whatever the method, and the mean of runs that all took
-equally long says nothing of how much runs differ.
+From 10 days with runs on, two working weeks, days are resampled and the interval speaks of the long run; below, it
+speaks of these runs only. Those are the days that a figure rests on: 19 failed runs on 7 days of a month say nothing of
+the other days. What can't be bounded is null: a 95th percentile needs 72 runs, a 99th 368, whatever the method, and the
+mean of runs that all took equally long says nothing of how much runs differ.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from rpa_lab.analysis.intervals import (
     order_ranks,
     runs_needed,
 )
-from rpa_lab.analysis.rate_intervals import day_of, numbered_groups, rate_bounds
+from rpa_lab.analysis.rate_intervals import numbered_groups, rate_bounds
 from rpa_lab.analysis.resampling import LEAST_DAYS, mean_by_days, resampled_days, share_by_days
-from rpa_lab.measures import finished
+from rpa_lab.measures import finished, local_day, seen_at
 
 __all__ = ["METHODS", "QUANTILES", "STATISTICS", "interval_of", "intervals_by", "timed_runs"]
 
@@ -70,7 +70,7 @@ def timed_runs(rows: pl.LazyFrame, *, by: Sequence[str], tz: str, status: str | 
         rows.filter(finished())
         .select(
             *by,
-            day=day_of("started_at", "completed_at", tz=tz),
+            day=local_day(seen_at(), tz=tz),
             duration_ms=pl.when(counted).then(pl.col("duration_ms")),
             completed=pl.col("status") == "completed",
         )

@@ -16,6 +16,7 @@ from typing import Final
 import polars as pl
 
 from rpa_lab.errors import InputError, quote
+from rpa_lab.measures import local_day
 
 __all__ = ["FEWEST_ATTEMPTS", "FEWEST_DAYS", "healing_by_day", "healing_trends"]
 
@@ -46,7 +47,7 @@ def healing_by_day(steps: pl.LazyFrame, recoveries: pl.LazyFrame, *, tz: str) ->
         One row per node and day with a visit: workflow_id, node_id, day (Date), visits, healed (visits with an attempt,
         whether it succeeded or not; at most all of them).
     """
-    day = pl.col("started_at").dt.convert_time_zone(tz).dt.date()
+    day = local_day(tz=tz)
     visits = (
         steps.filter(pl.col("status") != "skipped")
         .group_by(*_PLACE, day=day)

@@ -108,6 +108,8 @@ class KeyFigures(Result):
     abandoned: int
     running: int
     cases: int
+    cases_completed: int
+    cases_running: int
     figures: pl.DataFrame
     service_levels: pl.DataFrame
     robots: pl.DataFrame
@@ -157,7 +159,7 @@ def with_rates(counted: pl.DataFrame, asked: Asked) -> pl.DataFrame:
         utilisation=share(pl.col("busy_in_hours_ms"), available_ms),
         step_retry_percent=share(pl.col("retried_steps"), pl.col("steps")),
         retry_percent=pl.when(pl.col("steps") > 0).then(share(pl.col("retried"), pl.col("ended"))),
-        straight_through_percent=share(pl.col("straight_through"), pl.col("ended_cases")),
+        straight_through_percent=share(pl.col("straight_through"), pl.col("cases")),
     )
 
 
@@ -205,6 +207,8 @@ def key_figures(
         executions=row["executions"],
         **{status: row[status] for status in _STATUSES},
         cases=row["cases"],
+        cases_completed=row["cases_completed"],
+        cases_running=row["cases_running"],
         figures=_frame(figures),
         service_levels=levels,
         robots=robots,
@@ -261,7 +265,7 @@ def _robots(row: Mapping[str, Any], robots: pl.DataFrame, asked: Asked) -> list[
 
 def _times(row: Mapping[str, Any], asked: Asked) -> list[Figure]:
     untimed = row["ended"] - row["aht_n"]
-    several = row["ended_cases"] - row["case_aht_n"]
+    several = row["cases"] - row["case_aht_n"]
     known = f"known of {row['wait_n']:,} of {row['executions']:,} executions" if row["wait_n"] else _NO_QUEUE
     if row["wait_n"] and not asked.working.is_all:
         known += "; in working time"
@@ -296,7 +300,7 @@ def _quality(row: Mapping[str, Any]) -> list[Figure]:
             "straight_through",
             "Straight through",
             part="straight_through",
-            whole=row["ended_cases"],
+            whole=row["cases"],
             of="cases completed at once, without retry, recovery or re-run",
             doubt="no steps are recorded, so that retries are unknown" if no_steps else "",
         ),
@@ -324,7 +328,7 @@ def _quality(row: Mapping[str, Any]) -> list[Figure]:
 def _money(row: Mapping[str, Any], table: pl.DataFrame, asked: Asked, cost: FleetCost) -> list[Figure]:
     rates = asked.settings.cost
     currency = rates.currency or "currency units"
-    each = table.filter((pl.col("ended_cases") > 0) & pl.col("workflow_id").is_not_null())
+    each = table.filter((pl.col("cases") > 0) & pl.col("workflow_id").is_not_null())
     if asked.workflow_id is not None:
         each = each.filter(pl.col("workflow_id") == asked.workflow_id)
     by_hand = _missing(each, "hours_replaced", "cost.manual_minutes")
@@ -334,14 +338,14 @@ def _money(row: Mapping[str, Any], table: pl.DataFrame, asked: Asked, cost: Flee
     benefit = "; ".join(filter(None, (saved, wage)))
     cost_note = cost.note if asked.workflow_id is None else f"its share, by time at work, of the fleet's; {cost.note}"
     roi = "; ".join(filter(None, (benefit, "" if cost.cost is not None else cost.note)))
-    others = row["ended_cases"] - row["completed_cases"]
+    others = row["cases"] - row["cases_completed"]
     return [
         Figure(
             name="hours_replaced",
             label="Hours of work by hand replaced",
             value=row["hours_replaced"],
             unit="h",
-            n=row["completed_cases"],
+            n=row["cases_completed"],
             note=by_hand or "completed cases × manual minutes",
         ),
         Figure(
@@ -349,19 +353,17 @@ def _money(row: Mapping[str, Any], table: pl.DataFrame, asked: Asked, cost: Flee
             label="Hours saved",
             value=row["hours_saved"],
             unit="h",
-            n=row["ended_cases"],
+            n=row["cases"],
             note=saved or f"less people's work on {others:,} cases that didn't complete",
         ),
-        Figure(
-            name="benefit", label="Benefit", value=row["benefit"], unit=currency, n=row["ended_cases"], note=benefit
-        ),
+        Figure(name="benefit", label="Benefit", value=row["benefit"], unit=currency, n=row["cases"], note=benefit),
         Figure(name="cost", label="Cost of robots", value=row["cost"], unit=currency, n=row["robots"], note=cost_note),
         Figure(
             name="roi",
             label="Return on investment",
             value=row["roi_percent"],
             unit="percent",
-            n=row["ended_cases"],
+            n=row["cases"],
             note=roi or "of running costs; what was spent on building the robots counts as far as it is in them",
         ),
     ]

@@ -9,9 +9,10 @@ utilisation         robots' busy time / their available time; both in working ti
                     is available for the whole period, as its licence is, whenever it was first seen in it
 in progress         mean number of executions at work: L = λ·W, throughput × handling time, by Little's law
 AHT                 average handling time, as contact centres call it: mean duration of the executions that ended;
-                    per case the durations of all its executions, re-runs included, added up
+                    per case the durations of all its attempts, re-runs included, added up
 queue wait          from queued to started, in working time where there is a calendar
 retry rate          steps that took more than one attempt / steps; executions with such a step / executions
+cases               `rpa_lab.analysis.cases`: attempts up to 30 days before and after the period are in them
 straight through    cases that completed in their one execution without a retry or a recovery / cases that ended: the
                     *first pass yield* of ISO 22400-2. People's hands leave no record here: what a person did before
                     or after a run isn't known
@@ -19,8 +20,9 @@ service levels      `rpa_lab.analysis.service_levels`
 hours saved, ROI    `rpa_lab.analysis.savings`
 ==================  =================================================================================================
 
-An execution belongs to the period in which it started; throughput and busy time, which are about the period itself,
-also take what began up to two days before it. A period that isn't over ends now.
+An execution belongs to the period in which it started, a case to that in which its first attempt did; throughput and
+busy time, which are about the period itself, also take what began up to two days before it. A period that isn't over
+ends now.
 
 References
 ----------
@@ -38,8 +40,8 @@ import polars as pl
 
 from rpa_lab.analysis.at_work import at_work, busy_time, work_by_workflow
 from rpa_lab.analysis.busy_hours import busy_by_hour_of_week
-from rpa_lab.analysis.cases import case_of, cases
-from rpa_lab.analysis.evidence import retried, steps_span
+from rpa_lab.analysis.cases import began_in
+from rpa_lab.analysis.evidence import cases_of, chains_of, retried, steps_span
 from rpa_lab.analysis.key_figures import HOUR_MS, Asked, KeyFigures, key_figures, share, with_rates
 from rpa_lab.analysis.savings import FleetCost, fleet_cost, with_savings, with_total_savings
 from rpa_lab.analysis.service_levels import OUTCOMES, judged, service_levels
@@ -61,7 +63,6 @@ _RUN_COLUMNS = (
     "started_at",
     "completed_at",
     "duration_ms",
-    "rerun_of",
     "last_seen_at",
 )
 _WORK_COLUMNS = (
@@ -79,7 +80,7 @@ _COLUMNS = (
     *("executions", "completed", "failed", "cancelled", "abandoned", "running", "ended", "success_rate"),
     *("completed_within", "per_hour", "completed_in_hours", "per_working_hour", "work_ms", "in_progress"),
     *("robots", "busy_ms", "busy_in_hours_ms", "utilisation"),
-    *("aht_n", "aht_ms", "aht_median_ms", "cases", "ended_cases", "completed_cases", "case_aht_n", "case_aht_ms"),
+    *("aht_n", "aht_ms", "aht_median_ms", "cases", "cases_completed", "cases_running", "case_aht_n", "case_aht_ms"),
     *("wait_n", "wait_mean_ms", "wait_p50_ms", "wait_p95_ms", "negative_waits"),
     *("straight_through", "straight_through_percent"),
     *("steps", "retried_steps", "step_retry_percent", "retried", "retry_percent"),
@@ -133,15 +134,15 @@ class KpiAnalyzer:
         if not (workflow_id is None or isinstance(workflow_id, str)):
             raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow, or None for all")
         asked = self._asked(period, workflow_id=workflow_id)
-        of_case = self._case_of(asked)
-        table, cost = self._table(asked, of_case)
+        of_chains = chains_of(self.store, asked.span)
+        table, cost = self._table(asked, of_chains)
         if workflow_id is not None and not table.filter(asked.is_it)["executions"].sum():
             self.store.check_workflow(workflow_id)
         return key_figures(
             table,
             asked=asked,
             cost=cost,
-            levels=self._levels(asked, of_case),
+            levels=self._levels(asked, of_chains),
             robots=self._robots(asked),
             warnings=(
                 *self.store.warnings(asked.span, tables=("executions", "steps", "recoveries")),
@@ -164,17 +165,18 @@ class KpiAnalyzer:
             success_rate (percent); completed_within (the period, whenever it began), per_hour, completed_in_hours (of
             work), per_working_hour; work_ms (at work within the period), in_progress (executions, on average); robots,
             busy_ms, busy_in_hours_ms, utilisation (percent of the available time of the robots that ran it); aht_n,
-            aht_ms, aht_median_ms; cases, ended_cases, completed_cases, case_aht_n, case_aht_ms; wait_n, wait_mean_ms,
-            wait_p50_ms, wait_p95_ms, negative_waits; straight_through (cases), straight_through_percent; steps,
-            retried_steps, step_retry_percent, retried (executions), retry_percent; sla_n, sla_breaches (of all targets
-            together); hours_replaced, exception_hours, hours_saved, benefit, cost, roi_percent (null where a setting is
-            missing); unplaced (executions of which it isn't known when they were at work), without_robot.
+            aht_ms, aht_median_ms; cases (that have ended), cases_completed, cases_running, case_aht_n, case_aht_ms;
+            wait_n, wait_mean_ms, wait_p50_ms, wait_p95_ms, negative_waits; straight_through (cases),
+            straight_through_percent; steps, retried_steps, step_retry_percent, retried (executions), retry_percent;
+            sla_n, sla_breaches (of all targets together); hours_replaced, exception_hours, hours_saved, benefit, cost,
+            roi_percent (null where a setting is missing); unplaced (executions of which it isn't known when they were
+            at work), without_robot.
         """
         asked = self._asked(period)
-        of_case = self._case_of(asked)
-        table, _ = self._table(asked, of_case)
+        of_chains = chains_of(self.store, asked.span)
+        table, _ = self._table(asked, of_chains)
         broken = (
-            self._levels(asked, of_case, side_by_side=True)
+            self._levels(asked, of_chains, side_by_side=True)
             .filter(pl.col("workflow_id").is_not_null())
             .group_by("workflow_id")
             .agg(sla_n=pl.col("n").sum(), sla_breaches=pl.col("breaches").sum())
@@ -236,7 +238,7 @@ class KpiAnalyzer:
             Columns of `rpa_lab.analysis.service_levels.service_levels`.
         """
         asked = self._asked(period)
-        return self._levels(asked, self._case_of(asked), side_by_side=True)
+        return self._levels(asked, chains_of(self.store, asked.span), side_by_side=True)
 
     def _asked(self, period: PeriodLike, *, workflow_id: str | None = None) -> Asked:
         span, settings = self.store.span(period), self.store.settings
@@ -252,16 +254,20 @@ class KpiAnalyzer:
             working=working,
         )
 
-    def _table(self, asked: Asked, of_case: pl.DataFrame) -> tuple[pl.DataFrame, FleetCost]:
+    def _table(self, asked: Asked, of_chains: pl.DataFrame) -> tuple[pl.DataFrame, FleetCost]:
         """One row per workflow, and one of all together, whose workflow_id is null; and what the fleet cost."""
         during = steps_span(self.store, asked.span, workflow_id=asked.workflow_id)
 
         def counted() -> pl.LazyFrame:
-            runs = self._marked_runs(asked, during)
-            columns, tz = ["workflow_id", "status", "retry_count", "started_at"], asked.span.tz
+            mine, tz = asked.workflow_id, asked.span.tz
+            again = retried(self.store, during, workflow_id=mine)
+            healed = self.store.scan("recoveries", during, columns=["execution_id"], workflow_id=mine).unique()
+            runs = marked(self._runs(asked), retried=again, working=asked.working)
+            of_cases = self._cases(asked, of_chains, touched=pl.concat([again, healed]))
+            columns = ["workflow_id", "status", "retry_count", "started_at"]
             steps = self.store.scan("steps", asked.span, columns=columns, workflow_id=asked.workflow_id)
             parts = [
-                each_and_all(partial(count_cases, tz=tz), cases(runs, of_case)),
+                each_and_all(partial(count_cases, tz=tz), of_cases),
                 each_and_all(partial(count_steps, tz=tz), steps),
                 each_and_all(partial(work_by_workflow, working=asked.working), self._work(asked)),
             ]
@@ -280,24 +286,14 @@ class KpiAnalyzer:
         every = with_total_savings(every, each, asked.settings.cost, cost=cost.cost)
         return with_rates(pl.concat([every, each.select(every.columns)]), asked), cost
 
-    def _marked_runs(self, asked: Asked, during: Span) -> pl.LazyFrame:
-        mine = asked.workflow_id
-        return marked(
-            self._runs(asked),
-            retried=retried(self.store, during, workflow_id=mine),
-            recovered=self.store.scan("recoveries", during, columns=["execution_id"], workflow_id=mine),
-            working=asked.working,
-        )
-
     def _runs(self, asked: Asked) -> pl.LazyFrame:
         return self.store.scan("executions", asked.span, columns=_RUN_COLUMNS, workflow_id=asked.workflow_id)
 
-    def _case_of(self, asked: Asked) -> pl.DataFrame:
-        repeats = pl.col("rerun_of").is_not_null()
-        columns = ["execution_id", "rerun_of"]
-        return case_of(
-            self.store.collect(lambda: self.store.scan("executions", asked.span, columns=columns).filter(repeats))
-        )
+    def _cases(self, asked: Asked, of_chains: pl.DataFrame, *, touched: pl.LazyFrame | None = None) -> pl.LazyFrame:
+        """The cases that began in the period."""
+        mine = asked.workflow_id
+        of_cases = cases_of(self.store, asked.span, workflow_id=mine, of_chains=of_chains, touched=touched)
+        return of_cases.filter(began_in(asked.span))
 
     def _work(self, asked: Asked) -> pl.LazyFrame:
         reaching = Span(asked.span.start - _REACH, asked.span.end, asked.span.tz)
@@ -321,7 +317,7 @@ class KpiAnalyzer:
             .sort("busy_ms", "robot", descending=[True, False])
         )
 
-    def _levels(self, asked: Asked, of_case: pl.DataFrame, *, side_by_side: bool = False) -> pl.DataFrame:
+    def _levels(self, asked: Asked, of_chains: pl.DataFrame, *, side_by_side: bool = False) -> pl.DataFrame:
         """Each target with the workflow that it is of, else for what is asked; side by side also for each workflow."""
         targets = asked.settings.sla
         mine = {
@@ -334,11 +330,10 @@ class KpiAnalyzer:
             return service_levels(whole.with_columns(pl.lit(None, pl.Date).alias("day"), *_NO_OUTCOME), targets)
 
         def counted() -> pl.LazyFrame:
-            runs = self._runs(asked).with_columns(touched=pl.lit(value=False))  # promises don't ask how
             return judged(
                 targets,
-                executions=runs,
-                cases=cases(runs, of_case),
+                executions=self._runs(asked),
+                cases=self._cases(asked, of_chains),
                 now=asked.now,
                 working=asked.working,
                 tz=asked.calendar_tz,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from rpa_lab.measures import finished, mean, quantile, status_counts, success_rate, total
+from rpa_lab.measures import finished, local_day, mean, quantile, status_counts, success_rate, total
 
 __all__ = ["by_day", "by_workflow", "distribution"]
 
@@ -74,7 +74,7 @@ def by_day(executions: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
     >>> by_day(runs, tz="Europe/Paris").collect()["day"].item()
     datetime.date(2026, 11, 4)
     """
-    day = pl.col("started_at").dt.convert_time_zone(tz).dt.date()
+    day = local_day(tz=tz)
     return (
         executions.filter(pl.col("started_at").is_not_null())
         .with_columns(day=day, duration_ms=pl.when(finished()).then(pl.col("duration_ms")))

@@ -1,6 +1,6 @@
 """The interval of a rate, wherever one is shown: of runs that completed, cases, promises kept, steps healed.
 
-From 14 days on it counts how much days differ, and speaks of the long run; below it is Wilson's, of these runs only.
+From 10 days on it counts how much days differ, and speaks of the long run; below it is Wilson's, of these runs only.
 A workflow that completes 90 of 100 runs a day, every day for 20 days, has a success rate of 88.6 to 91.2 %; one that
 completes 100 and 80 by turns has the same rate, and its interval reaches from 84.2 to 93.8 %.
 """
@@ -20,24 +20,11 @@ from rpa_lab.analysis.intervals import DAYS, THESE_RUNS, wilson_bounds
 from rpa_lab.analysis.resampling import LEAST_DAYS, rate_by_days
 from rpa_lab.errors import InputError, quote
 
-__all__ = ["day_of", "numbered_groups", "rate_bounds", "rate_intervals", "with_bounds"]
+__all__ = ["numbered_groups", "rate_bounds", "rate_intervals", "with_bounds"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
-
-
-def day_of(*at: str, tz: str) -> pl.Expr:
-    """The day of a row: that of the first of these times that is known, in a zone; null where none is.
-
-    Examples
-    --------
-    >>> from datetime import UTC, datetime
-    >>> runs = pl.DataFrame({"started_at": [datetime(2026, 11, 2, 23, 30, tzinfo=UTC)]})
-    >>> runs.select(day_of("started_at", tz="Europe/Paris")).item()
-    datetime.date(2026, 11, 3)
-    """
-    return pl.coalesce(at).dt.convert_time_zone(tz).dt.date()
 
 
 def rate_intervals(
@@ -60,7 +47,7 @@ def rate_intervals(
     of : polars.Expr
         Of which rows, or how many; the same for all of these rates.
     day : polars.Expr
-        Whose day a row is, as `day_of` says it. Rows without one are a day of their own.
+        Whose day a row is, as `rpa_lab.measures.local_day` says it. Rows without one are a day of their own.
     by : sequence of str
         What makes a group; one column or more.
     level : float

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from rpa_lab.analysis.rate_intervals import day_of, rate_intervals, with_bounds
-from rpa_lab.measures import finished, status_counts, success_rate
+from rpa_lab.analysis.rate_intervals import rate_intervals, with_bounds
+from rpa_lab.measures import finished, local_day, seen_at, status_counts, success_rate
 
 __all__ = ["attempt_rates", "with_first_attempt"]
 
@@ -71,7 +71,6 @@ def attempt_rates(executions: pl.LazyFrame, *, by: Sequence[str], tz: str, level
         first_attempt_high, first_attempt_basis. Rates are null where nothing has ended.
     """
     went = {"success": pl.col("status") == "completed", "first_attempt": pl.col("first_attempt")}
-    day = day_of("started_at", "completed_at", tz=tz)
     counted = executions.group_by(by).agg(
         ended=finished().sum().cast(pl.Int64),
         first_attempts=pl.col("first_attempt").sum().cast(pl.Int64),
@@ -79,7 +78,7 @@ def attempt_rates(executions: pl.LazyFrame, *, by: Sequence[str], tz: str, level
         **{expression.meta.output_name(): expression for expression in status_counts()},
     )
     rate = pl.col("first_attempts").cast(pl.Float64) / pl.col("ended") * 100
-    bounds = rate_intervals(executions, went, of=finished(), day=day, by=by, level=level)
+    bounds = rate_intervals(executions, went, of=finished(), day=local_day(seen_at(), tz=tz), by=by, level=level)
     return with_bounds(
         counted.with_columns(first_attempt_rate=pl.when(pl.col("ended") > 0).then(rate)), bounds, by=by
     ).select(

@@ -16,8 +16,8 @@ from typing import ClassVar
 
 import polars as pl
 
-from rpa_lab.analysis.rate_intervals import day_of, rate_intervals, with_bounds
-from rpa_lab.measures import quantile, total
+from rpa_lab.analysis.rate_intervals import rate_intervals, with_bounds
+from rpa_lab.measures import local_day, quantile, total
 from rpa_lab.result import Result
 
 __all__ = ["Recoveries", "recovery_rates", "with_run"]
@@ -122,7 +122,7 @@ def recovery_rates(recoveries: pl.LazyFrame, *, by: Sequence[str], tz: str, leve
     else:
         keys, one = ["_all"], pl.lit(0).alias("_all")
         rows, grouped = recoveries.with_columns(one), recoveries.select(*figures).with_columns(one)
-    day = day_of("started_at", tz=tz)
+    day = local_day(tz=tz)
     bounds = rate_intervals(rows, {"recovery": healed}, of=pl.lit(1), day=day, by=keys, level=level)
     rate = pl.col("recovered").cast(pl.Float64) / pl.col("attempts") * 100
     return (

@@ -1,17 +1,16 @@
 """How reliable workflows are: how often they succeed, why they fail, how soon they work again, what healing is worth.
 
 Rates are of executions that ended: completed, failed, cancelled, abandoned; those that run stand beside. Their
-intervals are those of `rpa_lab.analysis.rate_intervals`, as everywhere: from 14 days on they count how much days
-differ, below they speak of these runs only, and each says which.
-What is counted, and how, is said where it is counted: in `rates`, `reruns`, `outages`, `failures`, `messages`,
-`competing`, `recoveries` and `healing_trend`, all of `rpa_lab.analysis`.
+intervals are those of `rpa_lab.analysis.rate_intervals`, as everywhere: from 10 days with runs on they count how much
+days differ, below they speak of these runs only, and each says which. What is counted, and how, is said where it is
+counted: in `rates`, `cases`, `outages`, `failures`, `messages`, `competing`, `recoveries` and `healing_trend`, all of
+`rpa_lab.analysis`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -22,12 +21,12 @@ from rpa_lab.analysis.failures import Failures, by_category, by_day_and_category
 from rpa_lab.analysis.healing_trend import healing_trends
 from rpa_lab.analysis.messages import message_templates
 from rpa_lab.analysis.recoveries import Recoveries, recovery_rates
+from rpa_lab.analysis.reliability_stats import ReliabilityStats
 from rpa_lab.analysis.side_by_side import GROUPS as COLUMNS
 from rpa_lab.analysis.side_by_side import TOGETHER, reliability_by
 from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.measures import status_counts
 from rpa_lab.period import Period, Span, as_utc
-from rpa_lab.result import Result
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 __all__ = ["GROUPS", "ReliabilityAnalyzer", "ReliabilityStats"]
@@ -35,73 +34,7 @@ __all__ = ["GROUPS", "ReliabilityAnalyzer", "ReliabilityStats"]
 GROUPS: Final = {word: COLUMNS[column] for word, (table, column) in PERFORMANCE_GROUPS.items() if table == "executions"}
 """By what reliability can be broken down, in the words of performance: the columns that make a group."""
 
-_ABOUT: Final = "these runs only"
 _TABLES = ("executions", "steps", "recoveries")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReliabilityStats(Result):
-    """Reliability of one workflow (or of all: `workflow_id` None) in one period.
-
-    `success_rate`, `first_attempt_rate` and `case_rate` are percent 0-100 of what has `ended`, of the same, and of
-    `cases`; None where there is none. Bounds are at `level`; `…_basis` says what they speak of: the long run ("days",
-    of which there are at least 14), or "these runs only", and of MTBF's bounds `about` does. Times are ms; `mtbf_ms` is
-    operating time between breakdowns, `calendar_mtbf_ms` calendar time, `mttr_ms` the mean length of the `restorations`
-    outages that have ended. `current_streak` runs in a row completed, or broke down, up to now. `categories` has one
-    row per category of failures: see `rpa_lab.analysis.failures.by_category`.
-    """
-
-    _table: ClassVar[str | None] = "categories"
-
-    workflow_id: str | None
-    time_period: str
-    tz: str
-    ended: int
-    completed: int
-    failed: int
-    cancelled: int
-    abandoned: int
-    running: int
-    success_rate: float | None
-    success_low: float | None
-    success_high: float | None
-    success_basis: str | None
-    first_attempts: int
-    first_attempt_rate: float | None
-    first_attempt_low: float | None
-    first_attempt_high: float | None
-    first_attempt_basis: str | None
-    cases: int
-    cases_completed: int
-    cases_running: int
-    case_rate: float | None
-    case_low: float | None
-    case_high: float | None
-    case_basis: str | None
-    attempts_per_case: float | None
-    cases_before: int
-    dangling: int
-    cyclic: int
-    breakdowns: int
-    operating_ms: float | None
-    calendar_ms: float
-    mtbf_ms: float | None
-    mtbf_low_ms: float | None
-    mtbf_high_ms: float | None
-    calendar_mtbf_ms: float | None
-    restorations: int
-    mttr_ms: float | None
-    longest_outage_ms: float | None
-    unrestored: int
-    unrestored_ms: float | None
-    longest_success: int
-    longest_failure: int
-    current_streak: int
-    current_success: bool | None
-    categories: pl.DataFrame
-    level: float = 0.95
-    about: str = _ABOUT
-    warnings: tuple[str, ...] = ()
 
 
 class ReliabilityAnalyzer:

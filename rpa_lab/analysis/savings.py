@@ -85,7 +85,7 @@ def with_savings(workflows: pl.DataFrame, rates: Cost, *, cost: float | None) ->
     Parameters
     ----------
     workflows : DataFrame
-        workflow_id, completed_cases, ended_cases, work_ms.
+        workflow_id, cases_completed, cases, work_ms.
     rates : Cost
         What time costs.
     cost : float or None
@@ -100,15 +100,15 @@ def with_savings(workflows: pl.DataFrame, rates: Cost, *, cost: float | None) ->
     Examples
     --------
     >>> rates = Cost(manual_minutes=Minutes(others=6.0), exception_minutes=Minutes(by_workflow=(("a", 12.0),)))
-    >>> counted = {"completed_cases": [100, 100], "ended_cases": [105, 105], "work_ms": [1.0, 1.0]}
+    >>> counted = {"cases_completed": [100, 100], "cases": [105, 105], "work_ms": [1.0, 1.0]}
     >>> with_savings(pl.DataFrame({"workflow_id": ["a", "b"], **counted}), rates, cost=None)["hours_saved"].to_list()
     [9.0, None]
     """
-    other_cases = pl.col("ended_cases") - pl.col("completed_cases")
+    other_cases = pl.col("cases") - pl.col("cases_completed")
     total_ms = workflows["work_ms"].sum()
     return (
         workflows.with_columns(
-            hours_replaced=pl.col("completed_cases") * _minutes(rates.manual_minutes) / 60,
+            hours_replaced=pl.col("cases_completed") * _minutes(rates.manual_minutes) / 60,
             exception_hours=pl.when(other_cases == 0)
             .then(0.0)
             .otherwise(other_cases * _minutes(rates.exception_minutes) / 60),
@@ -145,7 +145,7 @@ def with_total_savings(every: pl.DataFrame, each: pl.DataFrame, rates: Cost, *, 
         `every` with the further columns of `each`.
     """
     sums = {name: each[name].sum() if each[name].count() else None for name in _HOURS}
-    with_cases = each.filter(pl.col("ended_cases") > 0)
+    with_cases = each.filter(pl.col("cases") > 0)
     complete = bool(with_cases.height) and not with_cases["hours_saved"].null_count()
     return (
         every.with_columns(pl.lit(value, pl.Float64).alias(name) for name, value in sums.items())

@@ -29,9 +29,9 @@ from datetime import datetime, time, timedelta
 
 import polars as pl
 
-from rpa_lab.analysis.rate_intervals import day_of, rate_intervals, with_bounds
+from rpa_lab.analysis.rate_intervals import rate_intervals, with_bounds
 from rpa_lab.analysis.working_time import WorkingTime
-from rpa_lab.measures import finished
+from rpa_lab.measures import finished, local_day, seen_at
 from rpa_lab.storage.settings_targets import CompletedBy, Completes, SlaTarget, Within
 from rpa_lab.storage.store import in_zone
 
@@ -60,7 +60,7 @@ def judged(
     executions : LazyFrame
         workflow_id, status, queued_at, started_at, completed_at, duration_ms, last_seen_at.
     cases : LazyFrame
-        As `rpa_lab.analysis.cases.cases` makes them.
+        As `rpa_lab.analysis.cases.fold_cases` makes them.
     now : datetime
         What "now" is.
     working : WorkingTime
@@ -83,10 +83,8 @@ def judged(
         applies = target.workflow_id is None or pl.col("workflow_id") == target.workflow_id
         chosen = of_cases if _is_of_cases(target.promise) else of_runs
         chosen.append(pl.when(applies).then(outcome).alias(str(number)))
-    asked = [(executions, "completed_at", of_runs), (cases, "delivered_at", of_cases)]
-    return pl.concat(
-        _counted(rows, outcomes, day=day_of("started_at", end, tz=day_tz)) for rows, end, outcomes in asked if outcomes
-    )
+    asked = [(executions, seen_at(), of_runs), (cases, pl.col("began_at"), of_cases)]
+    return pl.concat(_counted(rows, outcomes, day=local_day(at, tz=day_tz)) for rows, at, outcomes in asked if outcomes)
 
 
 def service_levels(counts: pl.DataFrame, targets: Sequence[SlaTarget]) -> pl.DataFrame:
@@ -224,7 +222,7 @@ def _outcome(*, met: pl.Expr, breach: pl.Expr, still_open: pl.Expr | None = None
 
 def _next(at: pl.Expr, *, clock: time, tz: str) -> pl.Expr:
     """When the clock of a zone next shows a time of day, after an instant."""
-    day = at.dt.convert_time_zone(tz).dt.date().cast(pl.Datetime("us"))
+    day = local_day(at, tz=tz).cast(pl.Datetime("us"))
     offset = timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
     today, tomorrow = (
         in_zone(day + pl.lit(offset + timedelta(days=later)), tz).dt.convert_time_zone("UTC") for later in (0, 1)

@@ -7,10 +7,10 @@ from typing import Final
 
 import polars as pl
 
+from rpa_lab.analysis.cases import case_rates
 from rpa_lab.analysis.evidence import cases_of, executions_of, retried
 from rpa_lab.analysis.outages import outages, streaks, time_between_breakdowns, with_mtbf_interval
 from rpa_lab.analysis.rates import attempt_rates, with_first_attempt
-from rpa_lab.analysis.reruns import case_rates
 from rpa_lab.period import Span
 from rpa_lab.storage.store import TimeSeriesStore
 

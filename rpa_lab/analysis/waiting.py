@@ -91,7 +91,8 @@ def waiting_by_execution(executions: pl.LazyFrame, steps: pl.LazyFrame) -> pl.La
         )
         .sort("execution_id", "_start", "_end")
     )
-    before = pl.col("_end").cum_max().shift(1).over("execution_id")
+    # of a step without a known end nothing is known, and those before it still end when they do
+    before = pl.col("_end").cum_max().forward_fill().shift(1).over("execution_id")
     new = (pl.col("_end") - pl.max_horizontal("_start", before)).clip(lower_bound=0.0)
     busy = (
         within.with_columns(_new=new).group_by("execution_id").agg(steps=pl.len().cast(pl.Int64), busy_ms=total("_new"))

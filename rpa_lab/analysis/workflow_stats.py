@@ -29,9 +29,9 @@ class PerformanceStats(Result):
     standard deviation: fewer than two). `slowest_steps` has one row per node, most self time first: see
     `rpa_lab.analysis.nodes.time_by_node`. `success_rate` is percent 0-100.
 
-    The intervals are those of `rpa_lab.analysis.group_intervals`: from 14 days on they resample days and speak of the
-    long run, below they speak of these runs only, and each says which. None where they weren't asked for; what can't
-    be bounded has an interval without bounds that says why.
+    The intervals are those of `rpa_lab.analysis.group_intervals`: from 10 days with runs on they resample days and
+    speak of the long run, below they speak of these runs only, and each says which. None where they weren't asked for;
+    what can't be bounded has an interval without bounds that says why.
     """
 
     _table: ClassVar[str | None] = "slowest_steps"

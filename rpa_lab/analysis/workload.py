@@ -9,41 +9,36 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from rpa_lab.analysis.rate_intervals import day_of, rate_intervals, with_bounds
+from rpa_lab.analysis.rate_intervals import rate_intervals, with_bounds
 from rpa_lab.analysis.working_time import WorkingTime
-from rpa_lab.measures import finished, mean, quantile, status_counts
+from rpa_lab.measures import finished, local_day, mean, quantile, seen_at, status_counts
 
 __all__ = ["count_cases", "count_runs", "count_steps", "each_and_all", "marked"]
 
 
-def marked(
-    executions: pl.LazyFrame, *, retried: pl.LazyFrame, recovered: pl.LazyFrame, working: WorkingTime
-) -> pl.LazyFrame:
+def marked(executions: pl.LazyFrame, *, retried: pl.LazyFrame, working: WorkingTime) -> pl.LazyFrame:
     """The executions, with what their steps say of them and how long they waited.
 
     Parameters
     ----------
     executions : LazyFrame
         execution_id, queued_at, started_at.
-    retried, recovered : LazyFrame
-        execution_id: of the executions with a step that was retried; that had to be healed, well or not. May repeat.
+    retried : LazyFrame
+        execution_id, each once: of the executions with a step that was retried.
     working : WorkingTime
         In which waits are measured.
 
     Returns
     -------
     LazyFrame
-        The same rows, with retried, touched (retried or recovered) and wait_ms (from queued to started, null where one
+        The same rows, with retried and wait_ms (from queued to started, null where one
         isn't known; negative where the clocks of the queue and the robot differ).
     """
-    for name, ids in (("retried", retried), ("recovered", recovered)):
-        known = ids.select("execution_id").unique().with_columns(pl.lit(value=True).alias(name))
-        executions = executions.join(known, on="execution_id", how="left", validate="m:1")
-    return executions.with_columns(
+    known = retried.select("execution_id", retried=pl.lit(value=True))
+    return executions.join(known, on="execution_id", how="left", validate="m:1").with_columns(
         pl.col("retried").fill_null(value=False),
-        touched=(pl.col("retried") | pl.col("recovered")).fill_null(value=False),
         wait_ms=working.between_ms(pl.col("queued_at"), pl.col("started_at")),
-    ).drop("recovered")
+    )
 
 
 def count_runs(executions: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
@@ -86,7 +81,7 @@ def count_runs(executions: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
             negative_waits=(pl.col("started_at") < pl.col("queued_at")).sum().cast(pl.Int64),
         )
     )
-    return _bounded(counted, executions, rates, of=finished(), day=day_of("started_at", "completed_at", tz=tz))
+    return _bounded(counted, executions, rates, of=finished(), day=local_day(seen_at(), tz=tz))
 
 
 def count_cases(cases: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
@@ -95,29 +90,29 @@ def count_cases(cases: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
     Parameters
     ----------
     cases : LazyFrame
-        As `rpa_lab.analysis.cases.cases` makes them.
+        As `rpa_lab.analysis.cases.fold_cases` makes them.
     tz : str
         The zone in which days begin; a case counts for the day on which it began.
 
     Returns
     -------
     LazyFrame
-        One row per workflow_id: cases, ended_cases, completed_cases, straight_through (of those that ended),
+        One row per workflow_id: cases (that have ended), cases_completed, cases_running, straight_through,
         straight_through_low, straight_through_high, straight_through_basis (of `rate_intervals`), case_aht_n and
         case_aht_ms (mean handling time of those that ended with all durations known).
     """
     ended = pl.col("status") != "running"
     handling = pl.col("handling_ms").filter(ended)
     counted = cases.group_by("workflow_id").agg(
-        cases=pl.len().cast(pl.Int64),
-        ended_cases=ended.sum().cast(pl.Int64),
-        completed_cases=(pl.col("status") == "completed").sum().cast(pl.Int64),
+        cases=ended.sum().cast(pl.Int64),
+        cases_completed=(pl.col("status") == "completed").sum().cast(pl.Int64),
+        cases_running=(~ended).sum().cast(pl.Int64),
         straight_through=pl.col("straight_through").sum().cast(pl.Int64),
         case_aht_n=handling.count().cast(pl.Int64),
         case_aht_ms=mean(handling),
     )
     rates = {"straight_through": pl.col("straight_through")}
-    return _bounded(counted, cases, rates, of=ended, day=day_of("started_at", "delivered_at", tz=tz))
+    return _bounded(counted, cases, rates, of=ended, day=local_day("began_at", tz=tz))
 
 
 def count_steps(steps: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
@@ -138,7 +133,7 @@ def count_steps(steps: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
     """
     days = (
         steps.filter(pl.col("status") != "skipped")
-        .group_by("workflow_id", _on=day_of("started_at", tz=tz))
+        .group_by("workflow_id", _on=local_day(tz=tz))
         .agg(
             steps=pl.len().cast(pl.Int64),
             retried_steps=(pl.col("retry_count") > 0).sum().cast(pl.Int64),

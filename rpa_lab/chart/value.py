@@ -21,7 +21,7 @@ def hours_saved(workflows: pl.DataFrame, *, period: str, most: int = 12) -> alt.
     Parameters
     ----------
     workflows : polars.DataFrame
-        `KpiAnalyzer.workflows`: one row per workflow: ``workflow_id``, ``completed_cases``, ``hours_replaced``,
+        `KpiAnalyzer.workflows`: one row per workflow: ``workflow_id``, ``cases_completed``, ``hours_replaced``,
         ``exception_hours``, ``hours_saved``; workflows for which hours aren't known are told of, not drawn.
     period : str
         Of when they are, in words.
@@ -37,7 +37,7 @@ def hours_saved(workflows: pl.DataFrame, *, period: str, most: int = 12) -> alt.
     >>> workflows = pl.DataFrame(
     ...     {
     ...         "workflow_id": ["invoices", "orders"],
-    ...         "completed_cases": [100, 10],
+    ...         "cases_completed": [100, 10],
     ...         "hours_replaced": [10.0, None],
     ...         "exception_hours": [1.0, None],
     ...         "hours_saved": [9.0, None],
@@ -52,7 +52,7 @@ def hours_saved(workflows: pl.DataFrame, *, period: str, most: int = 12) -> alt.
         "hours_saved", "workflow_id", descending=[True, False]
     )
     unknown = workflows.height - known.height
-    cases = count_text(int(known["completed_cases"].sum()), "completed case")
+    cases = count_text(int(known["cases_completed"].sum()), "completed case")
     subtitle = f"{period} · {cases} of {count_text(known.height, 'workflow')}"
     if unknown:
         subtitle += f"; {count_text(unknown, 'workflow')} without minutes by hand in the settings"

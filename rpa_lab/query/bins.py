@@ -20,7 +20,7 @@ from rpa_lab.errors import InputError, quote
 from rpa_lab.period import Span, zone
 from rpa_lab.storage.store import in_zone
 
-__all__ = ["BINS", "INTERVALS", "START", "Stretch", "begin", "column_of", "hours_in", "label", "stretches"]
+__all__ = ["BINS", "INTERVALS", "START", "Stretch", "begin", "column_of", "hours_in", "label", "pieces", "stretches"]
 
 BINS: Final = ("hour", "day", "week", "weekday", "hour_of_week")
 """The bins of time that rows can be grouped by: an hour's start, a date, a Monday, 1 (Monday) to 7, 0 (Monday 0:00) to
@@ -153,21 +153,39 @@ def hours_in(names: Sequence[str], span: Span) -> pl.DataFrame:
     """
     step = next((name for name in names if name.endswith("min")), "1h")
     return (
-        _pieces(span, step)
-        .with_columns(**{column_of(name): label(name, pl.col("_from"), span=span) for name in names})
+        pieces(span, step)
+        .with_columns(**{column_of(name): label(name, pl.col("begin_at"), span=span) for name in names})
         .group_by(*(column_of(name) for name in names))
-        .agg(hours=(pl.col("_to") - pl.col("_from")).sum() / timedelta(hours=1))
+        .agg(hours=(pl.col("end_at") - pl.col("begin_at")).sum() / timedelta(hours=1))
         .sort(*(column_of(name) for name in names))
         .collect()
     )
 
 
-def _pieces(span: Span, step: str) -> pl.LazyFrame:
-    """The span in pieces of which each lies in one bin, whichever bins are asked for: `_from`, `_to` (UTC)."""
+def pieces(span: Span, step: str) -> pl.LazyFrame:
+    """A span in pieces of which each lies in one bin, whichever bins are asked for.
+
+    Parameters
+    ----------
+    span : Span
+        With its zone, in whose days and hours it is cut, and where the clock is changed.
+    step : str
+        The shortest of the bins, one of `INTERVALS` up to ``1h``.
+
+    Returns
+    -------
+    LazyFrame
+        One row per piece, in order: begin_at, end_at (UTC).
+
+    Raises
+    ------
+    InputError
+        If there are too many.
+    """
     length = _length(step)
     if (min(span.end, _LAST) - max(span.start, _FIRST)) / length > _MOST_PIECES:
         raise InputError(f"period {quote(str(span))} has more than {_MOST_PIECES:,} bins of {step}; expected fewer")
-    parts = [pl.LazyFrame(schema=dict.fromkeys(("_from", "_to"), pl.Datetime("us", "UTC")))]
+    parts = [pl.LazyFrame(schema=dict.fromkeys(("begin_at", "end_at"), pl.Datetime("us", "UTC")))]
     changes = stretches(span)
     for number, each in enumerate(changes):
         end = min(span.end, _LAST, *([changes[number + 1].start] if number + 1 < len(changes) else []))
@@ -176,9 +194,9 @@ def _pieces(span: Span, step: str) -> pl.LazyFrame:
             first = _floor(start + each.offset, length) - each.offset
             parts.append(
                 pl.LazyFrame()
-                .select(_from=pl.datetime_range(first, end, length, closed="left", time_unit="us", time_zone="UTC"))
-                .with_columns(_to=pl.col("_from").shift(-1, fill_value=end))
-                .with_columns(_from=pl.max_horizontal("_from", pl.lit(start)))
+                .select(begin_at=pl.datetime_range(first, end, length, closed="left", time_unit="us", time_zone="UTC"))
+                .with_columns(end_at=pl.col("begin_at").shift(-1, fill_value=end))
+                .with_columns(begin_at=pl.max_horizontal("begin_at", pl.lit(start)))
             )
     return pl.concat(parts)
 

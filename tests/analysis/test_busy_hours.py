@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from rpa_lab.analysis.at_work import at_work, busy_time
 from rpa_lab.analysis.busy_hours import busy_by_hour_of_week
 from rpa_lab.analysis.working_time import WorkingTime
-from rpa_lab.period import Span
+from rpa_lab.period import Span, as_utc
+from rpa_lab.query.bins import hours_in
 from tests import strategies
 
 WITHIN = Span(datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 27, tzinfo=UTC))
@@ -49,6 +50,24 @@ def test_each_minute_lies_in_the_hour_that_the_clock_shows(tz: str) -> None:
     if tz == "Europe/Paris":
         assert found[7, 2] == 120  # shown twice
         assert table.filter(weekday=7, hour=2)["available_ms"].item() == 2 * 3_600_000
+
+
+@pytest.mark.parametrize(("day", "hour", "available"), [(date(2026, 4, 4), 1, 90), (date(2026, 10, 3), 2, 30)])
+def test_an_hour_of_which_a_change_of_the_clock_takes_or_gives_a_half_is_as_long_as_it_was(
+    day: date, hour: int, available: int
+) -> None:
+    """Lord Howe moves its clock by half an hour: from 2:00 to 1:30 in April, from 2:00 to 2:30 in October."""
+    start = as_utc(day, tz="Australia/Lord_Howe")
+    within = Span(start, start + timedelta(days=3), "Australia/Lord_Howe")
+    work = pl.LazyFrame({"robot": ["r"], "begin_at": [within.start], "end_at": [within.end]})
+    table = busy_by_hour_of_week(work, within=within, tz=within.tz).collect()
+
+    [row] = table.filter(weekday=7, hour=hour).to_dicts()
+    assert (row["busy_ms"] / 60_000, row["available_ms"] / 60_000) == (available, available)
+    hours = hours_in(["hour_of_week"], within)["hours"].to_list()
+    by_week = table.sort("weekday", "hour")
+    assert [ms / 3_600_000 for ms in by_week["available_ms"]] == pytest.approx(hours)
+    assert (table["utilisation"] == 100.0).all()
 
 
 def test_no_robot_makes_no_row() -> None:

@@ -152,6 +152,16 @@ def test_from_nothing_any_increase_is_infinite() -> None:
     assert _compare(_runs({9: [0.0]}, {2: [0.0]})).increase_percent == 0.0
 
 
+def test_an_infinite_increase_is_said_in_words_and_is_null_in_json() -> None:
+    found = _compare(_runs({9: [0.0]}, {2: [1.0]}))
+
+    assert found.sentence.startswith(
+        "Runs of w took longer (1 ms; 1 run on 1 day) than in the baseline (0 ms; 1 run on"
+    )
+    assert "inf" not in found.sentence
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["increase_percent"] is None
+
+
 @pytest.mark.parametrize(("hour", "days", "runs"), [(6, (6, 6), (6, 6)), (12, (5, 5), (6, 5)), (18, (6, 5), (6, 5))])
 def test_a_day_that_is_cut_belongs_to_the_side_that_has_more_of_it(
     hour: int, days: tuple[int, int], runs: tuple[int, int]

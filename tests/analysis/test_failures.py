@@ -177,6 +177,30 @@ def test_a_rule_without_words_holds_for_a_run_that_says_nothing() -> None:
     assert _categories(_said(None, None, workflow_id=("nightly", "other")), rule) == ["batch", "unknown"]
 
 
+def test_a_business_failure_without_a_message_is_told_by_the_step_then_by_its_kind() -> None:
+    said = _said(
+        None, " ", None, None, "Refused",
+        exception_kind="business",
+        step_error=("ValueError: invalid IBAN", "ValueError: invalid IBAN", None, None, "invalid IBAN"),
+        error_details=(None, None, "Traceback\nValueError: invalid IBAN", None, None),
+    )  # fmt: skip
+
+    assert categorise(said).select("category", "told_by").rows() == [
+        ("data_validation", "step"),
+        ("data_validation", "step"),
+        ("data_validation", "details"),
+        ("business_rule", "kind"),
+        ("business_rule", "message"),
+    ]
+    rules = (
+        FailureRule(category="iban", contains=("iban",)),
+        FailureRule(category="theirs", exception_kind="business"),
+    )
+    told = categorise(said, rules=rules)
+    assert told["category"].to_list() == ["iban", "iban", "iban", "theirs", "theirs"]
+    assert set(told["told_by"]) == {"rule"}
+
+
 def test_the_first_text_that_a_rule_fits_decides() -> None:
     trace = "Traceback\n  File \"timeout.py\", line 3\n    check_timeout()\nKeyError: 'Total'"
     said = _said(

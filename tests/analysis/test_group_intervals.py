@@ -35,13 +35,13 @@ def _row(runs: pl.DataFrame, *, tz: str = "UTC", seed: int = 0) -> dict[str, Any
     return intervals_by(timed_runs(runs.lazy(), by=[], tz=tz).collect(), by=[], seed=seed).row(0, named=True)
 
 
-def test_below_14_days_they_are_of_these_runs_only() -> None:
-    runs = _runs(1, days=13, per_day=40)
+def test_on_fewer_than_10_days_they_are_of_these_runs_only() -> None:
+    runs = _runs(1, days=9, per_day=50)
     row, values = _row(runs), np.sort(runs["duration_ms"].to_numpy())
     n, std = len(values), values.std(ddof=1)
     skewness = ((values - values.mean()) ** 3).mean() / std**3
 
-    assert row["days"] == 13
+    assert row["days"] == 9
     assert {row[f"{name}_ms_basis"] for name in STATISTICS[:-1]} == {THESE_RUNS}
     expected = [float(bound) for bound in mean_bounds(n, values.mean(), std, skewness)]
     assert [row["mean_ms_low"], row["mean_ms_high"]] == pytest.approx(expected)
@@ -52,15 +52,15 @@ def test_below_14_days_they_are_of_these_runs_only() -> None:
     assert (row["success_rate_low"], row["success_rate_high"]) == pytest.approx(wilson_interval(completed, n))
 
 
-def test_from_14_days_on_days_are_resampled() -> None:
-    runs = _runs(1, days=14, per_day=40)
+def test_from_10_days_on_days_are_resampled() -> None:
+    runs = _runs(1, days=10, per_day=40)
     row = _row(runs, seed=3)
     by_day = runs.group_by(pl.col("started_at").dt.date()).agg(
         sum=pl.col("duration_ms").sum(), n=pl.len(), completed=(pl.col("status") == "completed").sum()
     )
     day = by_day.sort("started_at").select("sum", "n", "completed").cast(pl.Float64).to_numpy()
-    mean = mean_by_days(resampled_days(14, seed=3), day[:, [0]], day[:, [1]])
-    rate = rate_by_days(day[:, 2], day[:, 1], group=np.zeros(14, np.int64))
+    mean = mean_by_days(resampled_days(10, seed=3), day[:, [0]], day[:, [1]])
+    rate = rate_by_days(day[:, 2], day[:, 1], group=np.zeros(10, np.int64))
 
     assert [row[f"{name}_basis"] for name in ("mean_ms", "p50_ms", "p95_ms", "success_rate")] == [DAYS] * 4
     assert [row["mean_ms_low"], row["mean_ms_high"]] == pytest.approx([float(bound[0]) for bound in mean])

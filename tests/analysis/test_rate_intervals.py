@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rpa_lab.analysis.intervals import DAYS, THESE_RUNS, wilson_interval
 from rpa_lab.analysis.kpis import KpiAnalyzer
 from rpa_lab.analysis.performance import PerformanceAnalyzer
-from rpa_lab.analysis.rate_intervals import day_of, rate_bounds, rate_intervals
+from rpa_lab.analysis.rate_intervals import rate_bounds, rate_intervals
 from rpa_lab.analysis.reliability import ReliabilityAnalyzer
 from rpa_lab.errors import InputError
 from rpa_lab.simulate import Flaws, fleet
@@ -75,16 +75,6 @@ def test_where_all_completed_or_none_days_show_no_difference() -> None:
     assert list(zip(low.tolist(), high.tolist(), strict=True)) == [
         pytest.approx(wilson_interval(good, 100)) for good in (0, 100)
     ]
-
-
-def test_the_days_of_rows_are_those_of_the_zone_and_none_is_a_day_too() -> None:
-    at = datetime(2026, 11, 2, 23, 30, tzinfo=UTC)
-    rows = pl.DataFrame(
-        {"a": [None, at], "b": [at, None]}, schema_overrides=dict.fromkeys("ab", pl.Datetime("us", "UTC"))
-    )
-
-    assert rows.select(day_of("a", "b", tz="Asia/Tokyo")).to_series().to_list() == [date(2026, 11, 3)] * 2
-    assert rows.select(day_of("a", tz="UTC")).to_series().to_list() == [None, date(2026, 11, 2)]
 
 
 def test_a_level_that_is_none_is_refused() -> None:

@@ -67,6 +67,17 @@ def test_a_group_has_the_interval_that_it_has_alone() -> None:
             assert [b[group] for b in together] == pytest.approx([float(b[0]) for b in alone], rel=1e-12)
 
 
+def test_one_day_ten_times_as_slow_bounds_the_mean_by_what_was_seen() -> None:
+    rng = np.random.default_rng(0)
+    means = rng.normal(100, 8, (14, 1))
+    means[5] *= 10
+    counts = np.full((14, 1), 20.0)
+    low, high = mean_by_days(resampled_days(14, seed=0), means * counts, counts)
+
+    assert high[0] == means.max()  # the bootstrap-t alone says some thousands
+    assert means.min() <= low[0] < means.mean()
+
+
 def test_days_that_are_all_alike_leave_no_doubt() -> None:
     drawn, counts = resampled_days(14, seed=0), np.full((14, 1), 7.0)
 

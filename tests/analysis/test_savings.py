@@ -11,8 +11,8 @@ from rpa_lab.storage.settings_cost import Cost, Minutes
 WORKFLOWS = pl.DataFrame(
     {
         "workflow_id": ["a", "b", "c"],
-        "completed_cases": [100, 60, 0],
-        "ended_cases": [105, 60, 0],
+        "cases_completed": [100, 60, 0],
+        "cases": [105, 60, 0],
         "work_ms": [3e6, 1e6, 0.0],
     }
 )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpa_lab.analysis.cases import case_of, cases
+from rpa_lab.analysis.cases import chains, fold_cases, single_cases
 from rpa_lab.analysis.service_levels import OUTCOMES, judged, service_levels
 from rpa_lab.analysis.working_time import WorkingTime, working_time
 from rpa_lab.period import Span
@@ -26,7 +26,9 @@ def _counts(
     target: SlaTarget, runs: pl.DataFrame, *, now: datetime = NOW, working: WorkingTime | None = None, tz: str = "UTC"
 ) -> dict[str, tuple[int, ...]]:
     frame = runs.lazy().with_columns(touched=pl.lit(value=False))
-    folded = cases(frame, case_of(runs.select("execution_id", "rerun_of")))
+    members = chains(runs.select("execution_id", "rerun_of").drop_nulls()).lazy()
+    chained = fold_cases(frame.join(members, on="execution_id"), by=["workflow_id"])
+    folded = pl.concat([chained, single_cases(frame.join(members, on="execution_id", how="anti"), by=["workflow_id"])])
     how: dict[str, Any] = {"now": now, "working": working or WorkingTime(), "tz": tz, "day_tz": "UTC"}
     table = judged([target], executions=frame, cases=folded, **how).collect()
     table = table.group_by("workflow_id").agg(pl.col(OUTCOMES).sum())
@@ -46,8 +48,9 @@ def test_judgement_is_the_naive_twins(
     working = working_time(calendar, Span(datetime(2026, 10, 23, tzinfo=UTC), datetime(2026, 10, 28, tzinfo=UTC)))
     stretches = oracles.shifts(calendar, date(2026, 10, 18), date(2026, 11, 4), tz="UTC") if calendar else None
     how: dict[str, Any] = {"now": now, "stretches": stretches, "tz": tz}
+    rows, began = runs.to_dicts(), oracles.cases(runs.to_dicts())
     expected = {
-        name: tuple(oracles.kept_promises(target, runs.to_dicts(), workflow_id=name, **how).values())
+        name: tuple(oracles.kept_promises(target, rows, began, workflow_id=name, **how).values())
         for name in runs["workflow_id"].unique()
         if target.workflow_id in (None, name)
     }

@@ -58,6 +58,18 @@ def test_waiting_by_hand(spans: list[tuple[float, float]], seconds: float) -> No
     assert row["busy_ms"] == 10_000 - seconds * 1000
 
 
+def test_a_step_whose_end_nobody_knows_hides_none_of_those_around_it() -> None:
+    steps = _steps((0, 8), (1, 2), (2, 4), (9, 10))
+    unknown = pl.Series([False, True, False, False])
+    steps = steps.with_columns(
+        pl.when(~unknown).then("completed_at").alias("completed_at"),
+        pl.when(~unknown).then("duration_ms").alias("duration_ms"),
+    )
+    row = waiting_by_execution(_run().lazy(), steps.lazy()).collect().row(0, named=True)
+
+    assert (row["steps"], row["busy_ms"], row["waiting_ms"]) == (4, 9_000.0, 1_000.0)
+
+
 @pytest.mark.parametrize(
     ("run", "steps"),
     [

@@ -20,7 +20,7 @@ def workflows() -> pl.DataFrame:
     return pl.DataFrame(
         {
             "workflow_id": ["invoices", "orders", "payroll"],
-            "completed_cases": [1000, 10, 50],
+            "cases_completed": [1000, 10, 50],
             "hours_replaced": [100.0, 1.0, None],
             "exception_hours": [10.0, 6.0, None],
             "hours_saved": [90.0, -5.0, None],
