@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rpa_lab.analysis.waiting import Waiting
     from rpa_lab.filters import Filters
     from rpa_lab.integrations.export import Exported, Format
+    from rpa_lab.query.durations import DurationTable
     from rpa_lab.query.engine import QueryEngine
     from rpa_lab.query.result import QueryResult
 
@@ -118,6 +119,20 @@ class Lab:
     ) -> PerformanceBreakdown:
         """Performance side by side, with intervals; arguments as for `PerformanceAnalyzer.breakdown`."""
         return self._performance.breakdown(workflow_id, by=by, period=period, status=status)
+
+    def durations(
+        self,
+        table: str = "steps",
+        period: PeriodLike = "30d",
+        *,
+        by: Sequence[str] = ("workflow_id",),
+        quantiles: Sequence[float] = (0.5, 0.95, 0.99),
+        approximate: bool = False,
+    ) -> DurationTable:
+        """Durations of months and years from summaries; see `rpa_lab.query.durations.duration_table`."""
+        from rpa_lab.query.durations import duration_table
+
+        return duration_table(self.store, table, period, by=by, quantiles=quantiles, approximate=approximate)
 
     def waiting(self, workflow_id: str, period: PeriodLike = "30d") -> Waiting:
         """How much of its runs' time a workflow waited between steps; see `PerformanceAnalyzer.waiting`."""

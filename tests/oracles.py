@@ -315,17 +315,17 @@ def outages(executions: Iterable[Row]) -> tuple[list[timedelta], list[datetime]]
     return closed, [since for restored, since in began.items() if restored is None]
 
 
-def breakdown_times(executions: Iterable[Row], *, now: datetime) -> tuple[int, float]:
-    """How many runs broke down, and how long all of them have been at work, ms."""
-    broken, spent = 0, 0.0
+def breakdown_times(executions: Iterable[Row], *, now: datetime) -> tuple[int, float | None]:
+    """How many runs broke down, and how long all of them have been at work, ms; None where that is known of none."""
+    broken, spent = 0, list[float]()
     for run in executions:
         broken += run["status"] in ("failed", "abandoned")
         if run["duration_ms"] is not None:
-            spent += run["duration_ms"]
+            spent.append(run["duration_ms"])
         elif run["started_at"] is not None:
             until = now if run["status"] == "running" else _told_end(run)
-            spent += max(0.0, (until - run["started_at"]) / timedelta(milliseconds=1))
-    return broken, spent
+            spent.append(max(0.0, (until - run["started_at"]) / timedelta(milliseconds=1)))
+    return broken, sum(spent) if spent else None
 
 
 def incidence(runs: Iterable[tuple[float, str]], *, cause: str) -> dict[float, Fraction]:

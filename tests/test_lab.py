@@ -18,6 +18,7 @@ from rpa_lab import (
     TimeSeriesStore,
 )
 from rpa_lab.errors import InputError
+from rpa_lab.query.durations import duration_table
 
 AT = datetime(2026, 11, 3, 22, 30, tzinfo=UTC)
 
@@ -84,6 +85,8 @@ def test_what_is_asked_of_lab_is_answered_by_the_analysers(lab: Lab) -> None:
     assert lab.degradation("invoices", baseline="2d", current="24h").to_dict() == (
         performance.compare_periods("invoices", timedelta(days=2), timedelta(days=1)).to_dict()
     )
+    durations = duration_table(store, "executions", all_time, by=["status"], quantiles=[0.5])
+    assert lab.durations("executions", "all", by=["status"], quantiles=[0.5]).to_dict() == durations.to_dict()
     assert lab.reliability("invoices", "all").to_dict() == reliability.analyze("invoices", all_time).to_dict()
     assert lab.reliability_by("host", "all").equals(reliability.breakdown(by="host", period=all_time))
     assert lab.failures("invoices", "all").to_dict() == reliability.failures("invoices", all_time).to_dict()

@@ -29,7 +29,7 @@ def draw(costs: pl.DataFrame, path: Path) -> None:
     colour = alt.Color("engine:N", scale=engines, legend=None)
     base = alt.Chart(costs.to_arrow()).encode(x=x, y=y, color=colour)
     lines = base.mark_line(strokeWidth=2.5) + base.mark_point(filled=True, size=60, opacity=1)
-    label = pl.format("{}: {} s", "engine", pl.col("seconds").round(1))
+    label = pl.format("{}: {} s", "engine", pl.col("seconds").round_sig_figs(2))
     last = costs.filter(pl.col("months") == sizes[-1]).with_columns(label=label)
     named = alt.Chart(last.to_arrow()).encode(x=x, y=y, color=colour, text="label:N")
     names = named.mark_text(align="left", dx=10, fontSize=12, fontWeight="bold")

@@ -43,6 +43,15 @@ def test_intervals_hold_the_truth_as_often_as_they_say(window: int, days_differ:
     assert _outside(table) == []
 
 
+def test_so_do_those_of_failed_runs_of_which_many_days_have_none() -> None:
+    table = coverage(SEEDS, window=28, days_differ=True, days=DAYS, status="failed")
+    mean = {row["basis"]: row["windows"] for row in table.filter(statistic="mean").to_dicts()}
+
+    assert mean["days"] > 100
+    assert mean["these runs only"] > 20  # 28 days, and fewer than 14 of them with a failure
+    assert _outside(promised(table)) == []
+
+
 def test_intervals_that_take_runs_for_independent_do_not_where_days_differ() -> None:
     assert {"mean", "p50"} <= set(_outside(_coverage(7, days_differ=True)))
 

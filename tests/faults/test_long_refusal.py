@@ -29,7 +29,8 @@ def test_ten_minutes_of_refusal_at_a_thousand_records_a_second(
     assert stats["recorded"] == 600_002 == stats["written"] + stats["dropped"]
     assert stats["dropped"] == stats["dropped_queue_full"] == during["dropped"]
     assert done.stderr.count("can't write to") == 1
-    assert done.stderr.count("being dropped") == 1
+    # once; again only after a flush without drops, as when the collector's own thread and the bot flush in a row
+    assert 1 <= done.stderr.count("being dropped") <= answer["refusals"] // 3
 
     store = TimeSeriesStore(root)
     steps = store.read("steps", "all", columns=["step_id"])["step_id"]

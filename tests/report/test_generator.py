@@ -78,7 +78,7 @@ def test_the_report_has_the_statistics_of_the_runs(rendered: Rendered) -> None:
 def test_the_report_says_where_it_comes_from(rendered: Rendered, store: Path) -> None:
     origin = rendered.report.provenance
     assert (origin.store, origin.tz, origin.n) == (str(store), "Europe/Paris", 90)
-    newest = START + timedelta(hours=89, microseconds=1)
+    newest = START + timedelta(hours=89, milliseconds=DURATIONS_MS[-1], microseconds=1)  # when what ran last had ended
     assert datetime.fromisoformat(origin.as_of) == newest
     assert rendered.report.period.tz == "Europe/Paris"
 

@@ -171,16 +171,16 @@ def test_days_with_halves_of_executions_are_left_to_be_read(root: Path, status: 
 
 def test_a_month_that_is_over_is_summed_up_once(root: Path) -> None:
     november, december = Span(_START, _START + 40 * _DAY), DAY + 35 * _DAY
-    for day in (DAY, DAY + _DAY, december):
+    for day in (DAY, DAY + _DAY, december, december + _DAY):
         _write_steps(root, [float(day.day)], day=day)
         compact_day(root, "steps", day, grace_s=0)
     expected = _rolled(root, november).summaries
-    assert expected["rows"].to_list() == [3]
+    assert expected["rows"].to_list() == [4]
     (kept,) = _months(root)
     assert kept.parent.name == "month=2026-11"  # the newest month goes on
 
     assert _rolled(root, november).summaries.equals(expected)
-    assert _rolled(root, Span(_START + _DAY, _START + 40 * _DAY)).summaries["rows"].to_list() == [2]
+    assert _rolled(root, Span(_START + _DAY, _START + 40 * _DAY)).summaries["rows"].to_list() == [3]
     _write_steps(root, [100.0])
     compact_day(root, "steps", DAY, grace_s=0)
     assert _rolled(root, november).summaries["max_ms"].to_list() == [100.0]
