@@ -149,7 +149,7 @@ def test_a_case_that_succeeds_at_its_third_attempt_by_hand(root: Path) -> None:
 
     assert (stats.success_rate, stats.first_attempt_rate, stats.case_rate) == (50.0, 25.0, 100.0)
     assert (stats.cases, stats.cases_completed, stats.attempts_per_case) == (2, 2, 2.0)
-    assert stats.warnings == ()
+    assert not any("case" in text for text in stats.warnings)
 
 
 def test_a_case_is_followed_beyond_the_period_and_counted_where_it_began(root: Path) -> None:
@@ -165,9 +165,8 @@ def test_a_case_is_followed_beyond_the_period_and_counted_where_it_began(root: P
 
     assert (october.cases, october.case_rate) == (1, 0.0)  # its third attempt lies more than 30 days after October
     assert (november.cases, november.case_rate, november.cases_before) == (1, 100.0, 1)
-    assert november.warnings == (
-        "1 cases began before the period and were tried again in it: left out of the rate of cases",
-    )
+    said = "1 cases began before the period and were tried again in it: left out of the rate of cases"
+    assert said in november.warnings
 
 
 def test_circles_and_re_runs_of_nothing_are_counted_and_said(root: Path) -> None:

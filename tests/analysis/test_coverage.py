@@ -48,7 +48,7 @@ def test_so_do_those_of_failed_runs_of_which_many_days_have_none() -> None:
     mean = {row["basis"]: row["windows"] for row in table.filter(statistic="mean").to_dicts()}
 
     assert mean["days"] > 100
-    assert mean["these runs only"] > 20  # 28 days, and fewer than 14 of them with a failure
+    assert mean["these runs only"] > 5  # 28 days, and fewer than 10 of them with a failure
     assert _outside(promised(table)) == []
 
 

@@ -54,7 +54,10 @@ def test_judgement_is_the_naive_twins(
         for name in runs["workflow_id"].unique()
         if target.workflow_id in (None, name)
     }
-    assert _counts(target, runs, now=now, working=working, tz=tz) == expected
+    # a workflow whose runs only repeat those of another has no case to judge
+    assert _counts(target, runs, now=now, working=working, tz=tz) == {
+        name: counts for name, counts in expected.items() if any(counts)
+    }
 
 
 def _run(status: str, *, queued: str | None, started: str, minutes: float | None, **more: Any) -> dict[str, Any]:
