@@ -105,7 +105,7 @@ def test_a_result_shows_itself_and_becomes_data(root: Path) -> None:
     assert stats.to_frame() is stats.slowest_steps
     assert json.loads(json.dumps(stats.to_dict()))["execution_count"] == 10
     html = stats._repr_html_()
-    assert "550.0" in html
+    assert "550 ms" in html
     assert "submit" in html
 
 
