@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 import polars as pl
 
-from rpa_lab.errors import InputError
+from rpa_lab.errors import InputError, quote
 from rpa_lab.period import Period, Span
 from rpa_lab.units import count_text, duration_text, name_text, number_text, percent_text
 
@@ -42,6 +42,7 @@ _ROWS: Final = 20
 _COLUMNS: Final = 12
 _LONGEST: Final = 160
 _LISTED: Final = 4
+_BEYOND_FRAMES = 2**63
 
 
 @runtime_checkable
@@ -154,6 +155,8 @@ def value_text(value: object, unit: str = "") -> str:
     >>> value_text(0.0076), value_text(7.6e-3, "ms"), value_text(0.0737, "fraction"), value_text(2, "weekday")
     ('0.0076', '0.0076 ms', '7.4 %', 'Tue')
     """
+    if isinstance(value, int) and abs(value) >= _BEYOND_FRAMES:
+        return quote(value)  # no table holds it, and no float: it is told, and cut
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _figure(value, unit)
     match value:
