@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,8 +14,10 @@ import polars as pl
 from rpa_lab.analysis.overview import by_day, by_workflow, distribution
 from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
 from rpa_lab.errors import InputError, quote
+from rpa_lab.measures import local_times
 from rpa_lab.period import Period, Span
 from rpa_lab.readable import table_html
+from rpa_lab.storage.derive import with_merged_context
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Lab:
         table = self.store.collect(
             lambda: by_workflow(self.store.scan("executions", self.span(period), columns=columns))
         )
-        return self._local(table)
+        return local_times(table, tz=self.tz)
 
     def performance(
         self, workflow_id: str, period: PeriodLike = "30d", *, status: str | None = None
@@ -174,7 +175,7 @@ class Lab:
         self, by: str = "workflow", period: PeriodLike = "30d", *, workflow_id: str | None = None
     ) -> pl.DataFrame:
         """Reliability side by side; arguments as for `ReliabilityAnalyzer.breakdown`."""
-        return self._local(self._reliability.breakdown(workflow_id, by=by, period=period))
+        return local_times(self._reliability.breakdown(workflow_id, by=by, period=period), tz=self.tz)
 
     def failures(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> Failures:
         """Why runs failed, by category and by step; see `ReliabilityAnalyzer.failures`."""
@@ -202,15 +203,15 @@ class Lab:
 
     def kpi_table(self, period: PeriodLike = "30d") -> pl.DataFrame:
         """Key figures of the workflows side by side; columns of `KpiAnalyzer.workflows`."""
-        return self._local(self._kpis.workflows(period))
+        return local_times(self._kpis.workflows(period), tz=self.tz)
 
     def robots(self, period: PeriodLike = "30d") -> pl.DataFrame:
         """How busy each robot was; columns of `KpiAnalyzer.robots`."""
-        return self._local(self._kpis.robots(period))
+        return local_times(self._kpis.robots(period), tz=self.tz)
 
     def service_levels(self, period: PeriodLike = "30d") -> pl.DataFrame:
         """Which targets were kept; columns of `KpiAnalyzer.service_levels`."""
-        return self._local(self._kpis.service_levels(period))
+        return local_times(self._kpis.service_levels(period), tz=self.tz)
 
     def query(
         self,
@@ -289,16 +290,16 @@ class Lab:
         """
         needed = columns if columns is None or "context" not in columns else [*columns, "end_context"]
         needed = needed if needed is None else list(dict.fromkeys(needed))
-        rows = self._local(self.store.read("executions", period, workflow_id=workflow_id, columns=needed))
+        rows = local_times(self.store.read("executions", period, workflow_id=workflow_id, columns=needed), tz=self.tz)
         if "context" in rows.columns:
-            rows = _merged_context(rows)
+            rows = with_merged_context(rows)
         return rows.select(columns) if columns is not None else rows
 
     def steps(
         self, period: PeriodLike = "30d", *, workflow_id: str | None = None, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
         """Steps, ordered by time: one row each, times in `tz`; arguments as for `executions`."""
-        return self._local(self.store.read("steps", period, workflow_id=workflow_id, columns=columns))
+        return local_times(self.store.read("steps", period, workflow_id=workflow_id, columns=columns), tz=self.tz)
 
     def scan(
         self,
@@ -364,10 +365,6 @@ class Lab:
             return f"<p><b>Lab</b> over {where}: nothing recorded yet</p>"
         return f"<p><b>Lab</b> over {where}, {escape(period.describe())}</p>{table_html(table)}"
 
-    def _local(self, rows: pl.DataFrame) -> pl.DataFrame:
-        times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
-        return rows.with_columns(pl.col(times).dt.convert_time_zone(self.tz)) if times else rows
-
 
 def _length(name: str, said: timedelta | str) -> timedelta:
     """How long "28d" is."""
@@ -375,30 +372,3 @@ def _length(name: str, said: timedelta | str) -> timedelta:
     if not period.is_relative:
         raise InputError(f"{name} is {quote(said)}, expected a length such as '28d'")
     return period.resolve(as_of=_ANY_TIME).length
-
-
-def _merged_context(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with what was said at the end put into `context`; distinct pairs only are parsed."""
-    both = pl.col("end_context").is_not_null() & (pl.col("end_context") != "{}")
-    pairs = rows.filter(both).select("context", "end_context").unique()
-    if pairs.is_empty():
-        return rows
-    merged = [_merge(start, end) for start, end in pairs.rows()]
-    table = pairs.with_columns(_merged=pl.Series(merged, dtype=pl.String))
-    return (
-        rows.join(
-            table, on=["context", "end_context"], how="left", nulls_equal=True, maintain_order="left", validate="m:1"
-        )
-        .with_columns(context=pl.coalesce("_merged", "context"))
-        .drop("_merged")
-    )
-
-
-def _merge(start: str | None, end: str) -> str:
-    try:
-        said = [json.loads(text) for text in (start or "{}", end)]
-    except ValueError:
-        return end
-    if not all(isinstance(one, dict) for one in said):
-        return end
-    return json.dumps({**said[0], **said[1]}, ensure_ascii=False)

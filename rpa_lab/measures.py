@@ -24,6 +24,7 @@ __all__ = [
     "aggregation_named",
     "finished",
     "local_day",
+    "local_times",
     "mean",
     "quantile",
     "rate_per_hour",
@@ -197,6 +198,31 @@ def local_day(at: str | pl.Expr = "started_at", *, tz: str) -> pl.Expr:
     datetime.date(2026, 11, 4)
     """
     return _values(at).dt.convert_time_zone(tz).dt.date()
+
+
+def local_times(rows: pl.DataFrame, *, tz: str) -> pl.DataFrame:
+    """The same rows, their times shown in a zone.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Whatever times it has, in UTC.
+    tz : str
+        The zone.
+
+    Returns
+    -------
+    DataFrame
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> rows = pl.DataFrame({"at": [datetime(2026, 11, 3, 23, 30, tzinfo=UTC)], "n": [1]})
+    >>> local_times(rows, tz="Europe/Paris")["at"].dt.hour().item()
+    0
+    """
+    times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
+    return rows.with_columns(pl.col(times).dt.convert_time_zone(tz)) if times else rows
 
 
 def tried(table: str = "executions") -> pl.Expr:

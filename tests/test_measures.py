@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import numpy as np
@@ -131,3 +132,17 @@ def test_sums_and_means_are_the_same_to_the_bit_in_any_order() -> None:
     assert all(figure.equals(figures[0]) for figure in figures)
     exact = sum(Fraction(round(ms * 1000), 1000) for ms in runs.filter(robot_id=0)["duration_ms"])
     assert figures[0]["duration_ms"][0] == float(exact)
+
+
+def test_all_times_of_a_frame_are_shown_in_the_zone_and_nothing_else_is_touched() -> None:
+    at = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    rows = pl.DataFrame({"a": [at], "b": [at + timedelta(hours=1)], "n": [1]})
+
+    shown = measures.local_times(rows, tz="Europe/Paris")
+
+    assert [(time.hour, time.utcoffset()) for time in shown.select("a", "b").row(0)] == [
+        (2, timedelta(hours=2)),
+        (2, timedelta(hours=1)),
+    ]
+    assert shown["a"][0].astimezone(UTC) == at
+    assert measures.local_times(rows.select("n"), tz="Europe/Paris").equals(rows.select("n"))

@@ -42,7 +42,8 @@ from rpa_lab.analysis.at_work import at_work, busy_time, work_by_workflow
 from rpa_lab.analysis.busy_hours import busy_by_hour_of_week
 from rpa_lab.analysis.cases import began_in
 from rpa_lab.analysis.evidence import cases_of, chains_of, retried, steps_span
-from rpa_lab.analysis.key_figures import HOUR_MS, Asked, KeyFigures, key_figures, share, with_rates
+from rpa_lab.analysis.figures import HOUR_MS, Asked, key_figures, percent_of, with_rates
+from rpa_lab.analysis.key_figures import KeyFigures
 from rpa_lab.analysis.savings import FleetCost, fleet_cost, with_savings, with_total_savings
 from rpa_lab.analysis.service_levels import OUTCOMES, judged, service_levels
 from rpa_lab.analysis.working_time import working_time
@@ -311,8 +312,8 @@ class KpiAnalyzer:
         return (
             self.store.collect(busy)
             .with_columns(
-                utilisation=share(pl.col("busy_in_hours_ms"), pl.lit(asked.working_hours * HOUR_MS)),
-                seen_percent=share(seen_ms, pl.lit(asked.hours * HOUR_MS)),
+                utilisation=percent_of(pl.col("busy_in_hours_ms"), pl.lit(asked.working_hours * HOUR_MS)),
+                seen_percent=percent_of(seen_ms, pl.lit(asked.hours * HOUR_MS)),
             )
             .sort("busy_ms", "robot", descending=[True, False])
         )

@@ -25,7 +25,7 @@ from rpa_lab.analysis.reliability_stats import ReliabilityStats
 from rpa_lab.analysis.side_by_side import GROUPS as COLUMNS
 from rpa_lab.analysis.side_by_side import TOGETHER, reliability_by
 from rpa_lab.errors import InputError, quote, unknown_name
-from rpa_lab.measures import status_counts
+from rpa_lab.measures import local_times, status_counts
 from rpa_lab.period import Period, Span, as_utc
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
@@ -333,8 +333,7 @@ class ReliabilityAnalyzer:
         asked = (workflow_id, span, during, self.store.settings.failures, files)
         if self._read is None or self._read[0] != asked:
             failed = failures_of(self.store, span, during=during, workflow_id=workflow_id)
-            times = [name for name, kind in failed.schema.items() if isinstance(kind, pl.Datetime)]
-            self._read = asked, failed.with_columns(pl.col(times).dt.convert_time_zone(span.tz))
+            self._read = asked, local_times(failed, tz=span.tz)
         return self._read[1]
 
     def _span(self, workflow_id: str | None, period: PeriodLike) -> Span:

@@ -12,6 +12,7 @@ import polars as pl
 
 from rpa_lab.errors import InputError, quote
 from rpa_lab.filters import Filters
+from rpa_lab.measures import local_times
 from rpa_lab.period import Span
 from rpa_lab.query.answer import RUNNING, columns_read, grouped, listed
 from rpa_lab.query.cache import Answers, CacheView, Key
@@ -244,7 +245,7 @@ class QueryEngine:
             query=query,
             time_period=str(key.span),
             tz=key.span.tz,
-            table=_local(table if query.limit is None else table.head(query.limit), tz=key.span.tz),
+            table=local_times(table if query.limit is None else table.head(query.limit), tz=key.span.tz),
             warnings=(
                 *key.damage,
                 *about_drops(self.ts_store, query.table, key.span),
@@ -275,8 +276,3 @@ def _workflows(said: Sequence[str]) -> list[str]:
     if len(workflows) < 2 or len(set(map(repr, workflows))) < len(workflows):
         raise InputError(f"workflow_ids are {quote(said)}, expected two or more different workflows")
     return workflows
-
-
-def _local(rows: pl.DataFrame, *, tz: str) -> pl.DataFrame:
-    times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
-    return rows.with_columns(pl.col(times).dt.convert_time_zone(tz)) if times else rows

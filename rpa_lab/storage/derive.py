@@ -1,13 +1,14 @@
-"""What is not stored but follows, when rows are read: a step's id, and whether a running execution still lives."""
+"""What is not stored but follows, when rows are read: a step's id, a run's whole context, whether it still lives."""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
 
-__all__ = ["ABANDONED_AFTER", "all_ended", "with_state", "with_step_id"]
+__all__ = ["ABANDONED_AFTER", "all_ended", "with_merged_context", "with_state", "with_step_id"]
 
 ABANDONED_AFTER: Final = timedelta(minutes=15)
 """How long a running execution's collector may be silent; it says something every 5 minutes."""
@@ -64,3 +65,46 @@ def with_state(executions: pl.LazyFrame, health: pl.LazyFrame, *, as_of: datetim
         .with_columns(status=pl.when(silent).then(pl.lit("abandoned")).otherwise("status"))
         .drop("_seen_at")
     )
+
+
+def with_merged_context(rows: pl.DataFrame) -> pl.DataFrame:
+    """The executions with what was said at the end put into `context`, the end's word counting where both speak.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With context and end_context, JSON; distinct pairs only are parsed.
+
+    Returns
+    -------
+    DataFrame
+
+    Examples
+    --------
+    >>> runs = pl.DataFrame({"context": ['{"a": 1, "b": 1}'], "end_context": ['{"b": 2}']})
+    >>> with_merged_context(runs)["context"].item()
+    '{"a": 1, "b": 2}'
+    """
+    both = pl.col("end_context").is_not_null() & (pl.col("end_context") != "{}")
+    pairs = rows.filter(both).select("context", "end_context").unique()
+    if pairs.is_empty():
+        return rows
+    merged = [_merge(start, end) for start, end in pairs.rows()]
+    table = pairs.with_columns(_merged=pl.Series(merged, dtype=pl.String))
+    return (
+        rows.join(
+            table, on=["context", "end_context"], how="left", nulls_equal=True, maintain_order="left", validate="m:1"
+        )
+        .with_columns(context=pl.coalesce("_merged", "context"))
+        .drop("_merged")
+    )
+
+
+def _merge(start: str | None, end: str) -> str:
+    try:
+        said = [json.loads(text) for text in (start or "{}", end)]
+    except ValueError:
+        return end
+    if not all(isinstance(one, dict) for one in said):
+        return end
+    return json.dumps({**said[0], **said[1]}, ensure_ascii=False)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from rpa_lab.storage.derive import with_state, with_step_id
+from rpa_lab.storage.derive import with_merged_context, with_state, with_step_id
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
@@ -55,3 +55,12 @@ def test_a_step_without_id_is_known_by_its_place() -> None:
     steps = pl.LazyFrame({"step_id": [None, "own", None], "execution_id": ["e"] * 3, "step_index": [0, 1, None]})
 
     assert with_step_id(steps).collect()["step_id"].to_list() == ["e:0", "own", None]
+
+
+def test_what_cant_be_merged_is_left_to_the_end() -> None:
+    said = [("{}", "{}"), (None, '{"b": 2}'), ('{"a": 1}', None), ("no JSON", '{"b": 2}'), ("[1]", '{"b": 2}')]
+    runs = pl.DataFrame(said, schema={"context": pl.String, "end_context": pl.String}, orient="row")
+
+    merged = with_merged_context(runs)["context"].to_list()
+
+    assert merged == ["{}", '{"b": 2}', '{"a": 1}', '{"b": 2}', '{"b": 2}']
