@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rpa_lab.analysis.failures import Failures
-    from rpa_lab.analysis.intervals import Interval
     from rpa_lab.analysis.performance import PerformanceStats
+    from rpa_lab.inference.intervals import Interval
     from rpa_lab.period import Span
     from rpa_lab.result import Result
 

@@ -47,7 +47,7 @@ _BEYOND_FRAMES = 2**63
 
 @runtime_checkable
 class Bounded(Protocol):
-    """An interval with what it rests on, as `rpa_lab.analysis.intervals.Interval` is one."""
+    """An interval with what it rests on, as `rpa_lab.inference.intervals.Interval` is one."""
 
     low: float | None
     high: float | None
@@ -218,7 +218,7 @@ def between_text(low: float, high: float, unit: str = "", *, level: float, about
 
 
 def speaks_of(basis: str, days: int | None = None) -> str:
-    """Of what an interval speaks, by its basis (see `rpa_lab.analysis.intervals`).
+    """Of what an interval speaks, by its basis (see `rpa_lab.inference.intervals`).
 
     Examples
     --------

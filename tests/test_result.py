@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpa_lab.analysis.intervals import Interval
+from rpa_lab.inference.intervals import Interval
 from rpa_lab.period import Period, Span
 from rpa_lab.result import Result, plain
 from tests.strategies import executions, hostile_text, hostile_values, steps

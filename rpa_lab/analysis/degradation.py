@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rpa_lab.analysis.intervals import DAYS, Interval
-from rpa_lab.analysis.shift import LEAST_A_SIDE, Shift, cliffs_delta, effect_word, shift_of_days
+from rpa_lab.inference.intervals import DAYS, Interval
+from rpa_lab.inference.shift import LEAST_A_SIDE, Shift, cliffs_delta, effect_word, shift_of_days
 from rpa_lab.measures import local_day, success_rate
 from rpa_lab.period import Span, as_utc, zone
 from rpa_lab.result import Result

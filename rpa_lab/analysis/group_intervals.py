@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rpa_lab.analysis.intervals import (
+from rpa_lab.analysis.rate_intervals import numbered_groups, rate_bounds
+from rpa_lab.inference.intervals import (
     DAYS,
     THESE_RUNS,
     Interval,
@@ -24,8 +25,7 @@ from rpa_lab.analysis.intervals import (
     order_ranks,
     runs_needed,
 )
-from rpa_lab.analysis.rate_intervals import numbered_groups, rate_bounds
-from rpa_lab.analysis.resampling import LEAST_DAYS, mean_by_days, resampled_days, share_by_days
+from rpa_lab.inference.resampling import LEAST_DAYS, mean_by_days, resampled_days, share_by_days
 from rpa_lab.measures import finished, local_day, seen_at
 
 __all__ = ["METHODS", "QUANTILES", "STATISTICS", "interval_of", "intervals_by", "timed_runs"]

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rpa_lab.analysis.intervals import DAYS, THESE_RUNS, wilson_bounds
-from rpa_lab.analysis.resampling import LEAST_DAYS, rate_by_days
 from rpa_lab.errors import InputError, quote
+from rpa_lab.inference.intervals import DAYS, THESE_RUNS, wilson_bounds
+from rpa_lab.inference.resampling import LEAST_DAYS, rate_by_days
 
 __all__ = ["numbered_groups", "rate_bounds", "rate_intervals", "with_bounds"]
 

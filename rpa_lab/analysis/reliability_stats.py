@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from rpa_lab.analysis.intervals import THESE_RUNS
+from rpa_lab.inference.intervals import THESE_RUNS
 from rpa_lab.result import Result
 
 __all__ = ["ReliabilityStats"]

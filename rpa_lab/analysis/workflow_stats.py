@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from rpa_lab.analysis.group_intervals import interval_of, intervals_by, timed_runs
-from rpa_lab.analysis.intervals import Interval
+from rpa_lab.inference.intervals import Interval
 from rpa_lab.measures import finished, mean, quantile, status_counts, std, success_rate
 from rpa_lab.result import Result
 

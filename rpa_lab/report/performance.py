@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rpa_lab.analysis.intervals import DAYS, runs_needed
 from rpa_lab.chart.theme import short
+from rpa_lab.inference.intervals import DAYS, runs_needed
 from rpa_lab.report.block import Column, Kpi, Kpis, Table, Text
 from rpa_lab.report.model import Provenance, Report, ReportPeriod
 from rpa_lab.units import count_text, duration_text, percent_text
@@ -20,8 +20,8 @@ from rpa_lab.units import count_text, duration_text, percent_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rpa_lab.analysis.intervals import Interval
     from rpa_lab.analysis.performance import PerformanceStats
+    from rpa_lab.inference.intervals import Interval
     from rpa_lab.period import Span
     from rpa_lab.storage.store import TimeSeriesStore
 

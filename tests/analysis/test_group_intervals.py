@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpa_lab.analysis.group_intervals import STATISTICS, interval_of, intervals_by, timed_runs
-from rpa_lab.analysis.intervals import DAYS, THESE_RUNS, mean_bounds, order_ranks, wilson_interval
-from rpa_lab.analysis.resampling import mean_by_days, rate_by_days, resampled_days, share_by_days
+from rpa_lab.inference.intervals import DAYS, THESE_RUNS, mean_bounds, order_ranks, wilson_interval
+from rpa_lab.inference.resampling import mean_by_days, rate_by_days, resampled_days, share_by_days
 from tests import strategies
 
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)

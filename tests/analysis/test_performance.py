@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpa_lab import PerformanceAnalyzer, TimeSeriesStore
-from rpa_lab.analysis.intervals import wilson_interval
 from rpa_lab.analysis.performance import duration_stats
 from rpa_lab.errors import InputError, UnknownNameError
+from rpa_lab.inference.intervals import wilson_interval
 from tests import oracles, strategies
 
 START, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 30, tzinfo=UTC)

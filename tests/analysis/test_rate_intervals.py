@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpa_lab.analysis.intervals import DAYS, THESE_RUNS, wilson_interval
 from rpa_lab.analysis.kpis import KpiAnalyzer
 from rpa_lab.analysis.performance import PerformanceAnalyzer
 from rpa_lab.analysis.rate_intervals import rate_bounds, rate_intervals
 from rpa_lab.analysis.reliability import ReliabilityAnalyzer
 from rpa_lab.errors import InputError
+from rpa_lab.inference.intervals import DAYS, THESE_RUNS, wilson_interval
 from rpa_lab.simulate import Flaws, fleet
 from rpa_lab.storage.store import TimeSeriesStore
 from tests import oracles, strategies

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpa_lab.analysis.intervals import wilson_interval
 from rpa_lab.analysis.rates import attempt_rates, with_first_attempt
+from rpa_lab.inference.intervals import wilson_interval
 from tests import oracles, strategies
 
 

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 
-from rpa_lab.analysis.intervals import wilson_interval
 from rpa_lab.analysis.recoveries import recovery_rates, with_run
 from rpa_lab.analysis.reliability import ReliabilityAnalyzer
+from rpa_lab.inference.intervals import wilson_interval
 from rpa_lab.records import ExecutionMetrics, RecoveryMetrics, StepMetrics
 from rpa_lab.storage.store import TimeSeriesStore
 from tests import oracles, strategies

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rpa_lab.analysis.intervals import runs_needed
 from rpa_lab.analysis.overview import distribution
 from rpa_lab.chart.distribution import FIRM, duration_distribution
+from rpa_lab.inference.intervals import runs_needed
 from rpa_lab.report.block import Chart
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy import stats as scipy_stats
 
-from rpa_lab.analysis.intervals import DAYS, THESE_RUNS, Interval, runs_needed
+from rpa_lab.inference.intervals import DAYS, THESE_RUNS, Interval, runs_needed
 from rpa_lab.report.performance import (
     busiest,
     doubts,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from rpa_lab.analysis.resampling import mean_by_days, rate_by_days, resampled_days, share_by_days
+from rpa_lab.inference.resampling import mean_by_days, rate_by_days, resampled_days, share_by_days
 from tests import oracles
 
 Floats = npt.NDArray[np.float64]

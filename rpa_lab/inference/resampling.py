@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rpa_lab.analysis.intervals import wilson_bounds
+from rpa_lab.inference.intervals import wilson_bounds
 
 __all__ = ["LEAST_DAYS", "RESAMPLES", "mean_by_days", "rate_by_days", "resampled_days", "share_by_days"]
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from rpa_lab.analysis.intervals import (
+from rpa_lab.errors import InputError
+from rpa_lab.inference.intervals import (
     THESE_RUNS,
     Interval,
     mean_bounds,
@@ -17,7 +18,6 @@ from rpa_lab.analysis.intervals import (
     wilson_expr,
     wilson_interval,
 )
-from rpa_lab.errors import InputError
 from tests import strategies
 
 QUANTILES = st.sampled_from([0.05, 0.5, 0.9, 0.95, 0.99])

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from rpa_lab.analysis.shift import ROUNDS, cliffs_delta, effect_word, shift_of_days
+from rpa_lab.inference.shift import ROUNDS, cliffs_delta, effect_word, shift_of_days
 from tests import oracles, strategies
 
 Floats = npt.NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 18 of 20 runs completed: the success rate is 90 %, and the runs are compatible with 69.9 to 97.2 %. The 95th percentile
 of 72 runs lies between two of them with 95 % confidence; of 71 it can't be bounded from above, whatever they took.
-Runs of one day resemble each other, so these intervals say nothing of next month: `rpa_lab.analysis.resampling` does.
+Runs of one day resemble each other, so these intervals say nothing of next month: `rpa_lab.inference.resampling` does.
 """
 
 from __future__ import annotations
