@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from rpa_lab.errors import InputError, quote
 
-__all__ = ["EVER", "Period", "Span", "as_utc", "this_minute", "zone", "zone_name"]
+__all__ = ["EVER", "Period", "Span", "as_utc", "before", "this_minute", "zone", "zone_name"]
 
 _UNITS = {
     "min": timedelta(minutes=1),
@@ -246,6 +246,37 @@ class Period:
 
     def _key(self) -> tuple[object, ...]:
         return (self._back, type(self._start), self._start, type(self._end), self._end, self._days)
+
+
+def before(span: Span) -> Span:
+    """The period right before another, as long by its zone's clock.
+
+    Parameters
+    ----------
+    span : Span
+        The later one.
+
+    Returns
+    -------
+    Span
+
+    Raises
+    ------
+    InputError
+        If it began before the year 1.
+
+    Examples
+    --------
+    >>> print(before(Period("2026-11-08/2026-11-15").resolve(tz="Europe/Paris")))
+    2026-10-31T23:00:00Z/2026-11-07T23:00:00Z
+    """
+    zone_info = zone(span.tz)
+    start, end = (at.astimezone(zone_info).replace(tzinfo=None) for at in (span.start, span.end))
+    try:
+        # 7 days before it is the same time of day, also where the clock changes
+        return Span(as_utc(start - (end - start), tz=zone_info), span.start, span.tz)
+    except OverflowError:
+        raise _out_of_range(str(span)) from None
 
 
 def this_minute() -> datetime:

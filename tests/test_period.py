@@ -8,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from rpa_lab.errors import InputError
-from rpa_lab.period import EVER, Period, as_utc, zone
+from rpa_lab.period import EVER, Period, as_utc, before, zone
 from tests.strategies import ZONES, hostile_text, moments
 
 NOW = datetime(2026, 11, 3, 12, 34, 56, 789, tzinfo=UTC)
@@ -253,3 +253,20 @@ def test_as_utc_of_a_local_time_is_the_first_moment_at_which_the_clock_shows_it(
 def test_as_utc_of_a_time_that_the_clock_skips_is_what_it_would_have_shown() -> None:
     skipped = datetime(2026, 3, 29, 2, 30)  # noqa: DTZ001
     assert as_utc(skipped, tz="Europe/Paris") == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+
+
+def test_the_period_before_is_as_long_by_the_clock_where_it_was_changed() -> None:
+    changed = Period("2026-10-19/2026-10-26").resolve(tz="Europe/Paris")  # seven days and an hour
+    assert str(before(changed)) == "2026-10-11T22:00:00Z/2026-10-18T22:00:00Z"
+    after = Period("2026-10-26/2026-11-02").resolve(tz="Europe/Paris")
+    assert before(after) == changed
+    day = Period("24h").resolve(as_of=datetime(2026, 11, 3, 9, 30, tzinfo=UTC))
+    assert str(before(day)) == "2026-11-01T09:30:00Z/2026-11-02T09:30:00Z"
+    with pytest.raises(InputError, match="is out of range"):
+        before(Period("0001-03-01/2026-11-01").resolve())
+
+
+@given(days, st.sampled_from(["UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata"]), st.integers(1, 400))
+def test_the_days_before_are_as_many_and_end_where_the_others_begin(day: date, tz: str, many: int) -> None:
+    span = Period(day, day + timedelta(days=many)).resolve(tz=tz)
+    assert before(span) == Period(day - timedelta(days=many), day).resolve(tz=tz)
