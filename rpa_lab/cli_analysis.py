@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, nothing_in, show
+from rpa_lab.cli_options import (
+    DEFAULT_STORE,
+    AsOf,
+    Json,
+    PeriodOption,
+    Store,
+    Zone,
+    nothing_in,
+    print_result,
+    show,
+    texts,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,7 +29,6 @@ if TYPE_CHECKING:
     from rpa_lab.analysis.performance import PerformanceStats
     from rpa_lab.inference.intervals import Interval
     from rpa_lab.period import Span
-    from rpa_lab.result import Result
 
 __all__ = ["commands"]
 
@@ -63,13 +72,13 @@ def stats(
     if workflow is not None and by is None:
         of_one = lab.performance(workflow, period, status=status)
         said = None if _ended(of_one) + of_one.running else nothing_in(lab, period, workflow=workflow)
-        _print(of_one, lambda: _stats(of_one, title=lab.span(period).describe()), as_json=as_json, nothing=said)
+        print_result(of_one, lambda: _stats(of_one, title=lab.span(period).describe()), as_json=as_json, nothing=said)
         return
     beside = lab.breakdown(workflow, period, by=by or "workflow", status=status)
     what = "steps" if grouping(beside.by)[0] == "steps" else "runs"
     said = None if beside.table.height else nothing_in(lab, period, what=f"{what} that ended", workflow=workflow)
     title = _about(workflow, lab.span(period))
-    _print(beside, lambda: _breakdown(beside.table, title=title), as_json=as_json, nothing=said)
+    print_result(beside, lambda: _breakdown(beside.table, title=title), as_json=as_json, nothing=said)
 
 
 @commands.command()
@@ -94,7 +103,9 @@ def failures(
     lab = Lab(store, tz=tz, as_of=as_of)
     found = lab.failures(workflow, period)
     said = None if found.ended + found.running else nothing_in(lab, period, workflow=workflow)
-    _print(found, lambda: _failures(found, title=_about(workflow, lab.span(period))), as_json=as_json, nothing=said)
+    print_result(
+        found, lambda: _failures(found, title=_about(workflow, lab.span(period))), as_json=as_json, nothing=said
+    )
 
 
 @commands.command()
@@ -127,7 +138,7 @@ def kpis(
             show(_with_interval(found.service_levels), title="Service levels")
 
     said = None if found.executions else nothing_in(lab, period, workflow=workflow)
-    _print(found, people, as_json=as_json, nothing=said)
+    print_result(found, people, as_json=as_json, nothing=said)
 
 
 @commands.command()
@@ -191,7 +202,7 @@ def query(
     what = f"{table} that meet the conditions" if where else table
     said = nothing_in(lab, period, what=what) if rows else None
     title = f"{table}, {lab.span(period).describe()}"
-    _print(found, lambda: show(found.table, title=title), as_json=as_json, nothing=said)
+    print_result(found, lambda: show(found.table, title=title), as_json=as_json, nothing=said)
 
 
 def _about(workflow: str | None, span: Span) -> str:
@@ -234,23 +245,6 @@ def _number(text: str) -> Any:
         return text
 
 
-def _print(result: Result, people: Callable[[], None], *, as_json: bool, nothing: str | None) -> None:
-    """A result as JSON or for people: these are told so where there is nothing."""
-    if as_json:
-        print(json.dumps(result.to_dict(), ensure_ascii=False))
-        return
-    if nothing is None:
-        people()
-    else:
-        print(nothing)
-    _warn(getattr(result, "warnings", ()))
-
-
-def _warn(warnings: Iterable[str]) -> None:
-    for warning in warnings:
-        print(f"note: {warning}", file=sys.stderr)
-
-
 def _stats(stats: PerformanceStats, *, title: str) -> None:
     import polars as pl
 
@@ -280,9 +274,9 @@ def _stats(stats: PerformanceStats, *, title: str) -> None:
     steps = stats.slowest_steps.select(
         "node_id",
         "n",
-        mean=_texts(stats.slowest_steps, "mean_duration_ms", duration_text),
-        p95=_texts(stats.slowest_steps, "p95_duration_ms", duration_text),
-        share=_texts(stats.slowest_steps, "share", percent_text),
+        mean=texts(stats.slowest_steps, "mean_duration_ms", duration_text),
+        p95=texts(stats.slowest_steps, "p95_duration_ms", duration_text),
+        share=texts(stats.slowest_steps, "share", percent_text),
     )
     if not steps.is_empty():
         show(steps, title="The steps that take most time (share of all steps' own time)")
@@ -307,8 +301,8 @@ def _breakdown(table: pl.DataFrame, *, title: str) -> None:
     shown = table.select(
         *names,
         "ended",
-        success=_texts(table, "success_rate", lambda rate: percent_text(None if rate is None else rate / 100)),
-        mean=_texts(table, "mean_ms", duration_text),
+        success=texts(table, "success_rate", lambda rate: percent_text(None if rate is None else rate / 100)),
+        mean=texts(table, "mean_ms", duration_text),
         between=pl.Series(
             [
                 "–" if low is None else f"{duration_text(low)} to {duration_text(high)}"
@@ -316,8 +310,8 @@ def _breakdown(table: pl.DataFrame, *, title: str) -> None:
             ],
             dtype=pl.String,
         ),
-        median=_texts(table, "p50_ms", duration_text),
-        p95=_texts(table, "p95_ms", duration_text),
+        median=texts(table, "p50_ms", duration_text),
+        p95=texts(table, "p95_ms", duration_text),
     ).rename({"between": "95 % interval of the mean"})
     show(shown, title=f"{title} (--json has all intervals)")
 
@@ -328,11 +322,11 @@ def _categories(table: pl.DataFrame) -> pl.DataFrame:
     return table.select(
         "category",
         "failures",
-        share=_texts(table, "share", percent_text),
-        time_lost=_texts(table, "lost_ms", duration_text),
+        share=texts(table, "share", percent_text),
+        time_lost=texts(table, "lost_ms", duration_text),
         workflows="workflows",
         last_seen=_moments(table, "last_seen"),
-        healing_tried=_texts(table, "tried_share", percent_text),
+        healing_tried=texts(table, "tried_share", percent_text),
     )
 
 
@@ -341,7 +335,7 @@ def _messages(table: pl.DataFrame) -> pl.DataFrame:
         "failures",
         "category",
         last_seen=_moments(table, "last_seen"),
-        message=_texts(table, "template", lambda text: "(nothing)" if text is None else text.partition("\n")[0][:160]),
+        message=texts(table, "template", lambda text: "(nothing)" if text is None else text.partition("\n")[0][:160]),
     )
 
 
@@ -373,12 +367,6 @@ def _with_interval(table: pl.DataFrame) -> pl.DataFrame:
 
 def _ended(stats: PerformanceStats) -> int:
     return stats.completed + stats.failed + stats.cancelled + stats.abandoned
-
-
-def _texts(table: pl.DataFrame, name: str, text: Any) -> pl.Series:
-    import polars as pl
-
-    return pl.Series([text(value) for value in table[name]], dtype=pl.String)
 
 
 def _moments(table: pl.DataFrame, name: str) -> pl.Series:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
 from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +14,21 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rpa_lab.lab import Lab
+    from rpa_lab.result import Result
 
-__all__ = ["DEFAULT_STORE", "AsOf", "Json", "PeriodOption", "Store", "Zone", "nothing_in", "progress", "show"]
+__all__ = [
+    "DEFAULT_STORE",
+    "AsOf",
+    "Json",
+    "PeriodOption",
+    "Store",
+    "Zone",
+    "nothing_in",
+    "print_result",
+    "progress",
+    "show",
+    "texts",
+]
 
 DEFAULT_STORE = "data/store"
 _SHORT = 24  # no longer word of a table needs a line of its own
@@ -86,6 +102,52 @@ def nothing_in(lab: Lab, period: str, *, what: str = "runs", workflow: str | Non
     if starts:
         newest = f"the newest run started {max(starts):%Y-%m-%d %H:%M} {lab.tz} (see --period and --as-of latest)"
     return f"No {what}{of} in {lab.span(period).describe()}; {newest}."
+
+
+def print_result(result: Result, people: Callable[[], None], *, as_json: bool, nothing: str | None) -> None:
+    """Print a result as JSON or for people, who are told its warnings as well.
+
+    Parameters
+    ----------
+    result : Result
+        What was found.
+    people : callable
+        Prints it for people.
+    as_json : bool
+        Whether they want JSON.
+    nothing : str, optional
+        What to tell people instead, where there is nothing.
+    """
+    if as_json:
+        print(json.dumps(result.to_dict(), ensure_ascii=False))
+        return
+    if nothing is None:
+        people()
+    else:
+        print(nothing)
+    for warning in getattr(result, "warnings", ()):
+        print(f"note: {warning}", file=sys.stderr)
+
+
+def texts(table: pl.DataFrame, name: str, text: Callable[[Any], str]) -> pl.Series:
+    """One column as texts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Has the column.
+    name : str
+        Which.
+    text : callable
+        Says a value, null (None) included.
+
+    Returns
+    -------
+    Series
+    """
+    import polars as pl
+
+    return pl.Series([text(value) for value in table[name]], dtype=pl.String)
 
 
 def show(rows: pl.DataFrame, *, title: str, most: int = 40) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
 
-from rpa_lab.cli_options import show
+from rpa_lab.cli_options import print_result, show, texts
+from rpa_lab.inference.intervals import THESE_RUNS, Interval
 
 WIDE = pl.DataFrame({"workflow_id": ["customer_address_change"], "n": [11_662], "between": ["33.5 s to 1 min 5 s"]})
 
@@ -46,3 +48,20 @@ def test_an_hour_that_the_clock_shows_twice_is_told_apart(capsys: pytest.Capture
     for text in ("2026-10-25 02:00 +02:00", "2026-10-25 02:00 +01:00", "2026-10-25 03:00 "):
         assert text in said
     assert "03:00 +" not in said
+
+
+def test_a_result_is_printed_for_people_with_its_warnings_or_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Interval(low=1.0, high=2.0, level=0.95, method="Wilson", basis=THESE_RUNS, runs=3, days=1)
+
+    print_result(found, lambda: print("for people"), as_json=False, nothing=None)
+    assert capsys.readouterr().out == "for people\n"
+    print_result(found, lambda: print("for people"), as_json=False, nothing="nothing at all")
+    assert capsys.readouterr().out == "nothing at all\n"
+    print_result(found, lambda: print("for people"), as_json=True, nothing="nothing at all")
+    assert json.loads(capsys.readouterr().out) == found.to_dict()
+
+
+def test_a_column_as_texts_says_also_what_is_unknown() -> None:
+    table = pl.DataFrame({"ms": [1.0, None]})
+    assert texts(table, "ms", lambda ms: "–" if ms is None else f"{ms:g} ms").to_list() == ["1 ms", "–"]
+    assert texts(table.clear(), "ms", str).dtype == pl.String
