@@ -53,11 +53,11 @@ def test_an_hour_that_the_clock_shows_twice_is_told_apart(capsys: pytest.Capture
 def test_a_result_is_printed_for_people_with_its_warnings_or_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     found = Interval(low=1.0, high=2.0, level=0.95, method="Wilson", basis=THESE_RUNS, runs=3, days=1)
 
-    print_result(found, lambda: print("for people"), as_json=False, nothing=None)
-    assert capsys.readouterr().out == "for people\n"
-    print_result(found, lambda: print("for people"), as_json=False, nothing="nothing at all")
+    print_result(found, lambda: show(WIDE, title="for people"), as_json=False, nothing=None)
+    assert capsys.readouterr().out.startswith("for people\n")
+    print_result(found, lambda: show(WIDE, title="for people"), as_json=False, nothing="nothing at all")
     assert capsys.readouterr().out == "nothing at all\n"
-    print_result(found, lambda: print("for people"), as_json=True, nothing="nothing at all")
+    print_result(found, lambda: show(WIDE, title="for people"), as_json=True, nothing="nothing at all")
     assert json.loads(capsys.readouterr().out) == found.to_dict()
 
 
