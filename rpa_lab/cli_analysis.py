@@ -20,6 +20,7 @@ from rpa_lab.cli_options import (
     print_result,
     show,
     texts,
+    working,
 )
 
 if TYPE_CHECKING:
@@ -70,11 +71,13 @@ def stats(
 
     lab = Lab(store, tz=tz, as_of=as_of)
     if workflow is not None and by is None:
-        of_one = lab.performance(workflow, period, status=status)
+        with working("computing statistics"):
+            of_one = lab.performance(workflow, period, status=status)
         said = None if _ended(of_one) + of_one.running else nothing_in(lab, period, workflow=workflow)
         print_result(of_one, lambda: _stats(of_one, title=lab.span(period).describe()), as_json=as_json, nothing=said)
         return
-    beside = lab.breakdown(workflow, period, by=by or "workflow", status=status)
+    with working("computing statistics"):
+        beside = lab.breakdown(workflow, period, by=by or "workflow", status=status)
     what = "steps" if grouping(beside.by)[0] == "steps" else "runs"
     said = None if beside.table.height else nothing_in(lab, period, what=f"{what} that ended", workflow=workflow)
     title = _about(workflow, lab.span(period))
@@ -101,7 +104,8 @@ def failures(
     from rpa_lab.lab import Lab
 
     lab = Lab(store, tz=tz, as_of=as_of)
-    found = lab.failures(workflow, period)
+    with working("grouping failures"):
+        found = lab.failures(workflow, period)
     said = None if found.ended + found.running else nothing_in(lab, period, workflow=workflow)
     print_result(
         found, lambda: _failures(found, title=_about(workflow, lab.span(period))), as_json=as_json, nothing=said
@@ -130,7 +134,8 @@ def kpis(
     from rpa_lab.lab import Lab
 
     lab = Lab(store, tz=tz, as_of=as_of)
-    found = lab.kpis(workflow, period)
+    with working("computing key figures"):
+        found = lab.kpis(workflow, period)
 
     def people() -> None:
         show(_figures(found.figures), title=_about(workflow, lab.span(period)))
@@ -187,17 +192,18 @@ def query(
     from rpa_lab.lab import Lab
 
     lab = Lab(store, tz=tz, as_of=as_of)
-    found = lab.query(
-        table,
-        period,
-        metrics=metric or (),
-        group_by=by or (),
-        filters=_conditions(where or (), table=table),
-        columns=column or (),
-        interval=interval,
-        order=order or (),
-        limit=limit,
-    )
+    with working("asking"):
+        found = lab.query(
+            table,
+            period,
+            metrics=metric or (),
+            group_by=by or (),
+            filters=_conditions(where or (), table=table),
+            columns=column or (),
+            interval=interval,
+            order=order or (),
+            limit=limit,
+        )
     rows = found.table.is_empty() or ("n" in found.table.columns and not found.table["n"].sum())
     what = f"{table} that meet the conditions" if where else table
     said = nothing_in(lab, period, what=what) if rows else None

@@ -28,6 +28,7 @@ __all__ = [
     "progress",
     "show",
     "texts",
+    "working",
 ]
 
 DEFAULT_STORE = "data/store"
@@ -72,6 +73,19 @@ def progress() -> Any:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+def working(what: str) -> Any:
+    """A sign on stderr that something is being done, for work that can't say how far it is; to be used in a `with`.
+
+    Parameters
+    ----------
+    what : str
+        What is being done.
+    """
+    from rich.console import Console
+
+    return Console(stderr=True).status(what)
 
 
 def nothing_in(lab: Lab, period: str, *, what: str = "runs", workflow: str | None = None) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from rpa_lab.cli_options import print_result, show, texts
+from rpa_lab.cli_options import print_result, show, texts, working
 from rpa_lab.inference.intervals import THESE_RUNS, Interval
 
 WIDE = pl.DataFrame({"workflow_id": ["customer_address_change"], "n": [11_662], "between": ["33.5 s to 1 min 5 s"]})
@@ -65,3 +65,10 @@ def test_a_column_as_texts_says_also_what_is_unknown() -> None:
     table = pl.DataFrame({"ms": [1.0, None]})
     assert texts(table, "ms", lambda ms: "–" if ms is None else f"{ms:g} ms").to_list() == ["1 ms", "–"]
     assert texts(table.clear(), "ms", str).dtype == pl.String
+
+
+def test_work_is_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> None:
+    with working("counting"):
+        pass
+    done = capsys.readouterr()
+    assert (done.out, done.err.strip()) == ("", "")
