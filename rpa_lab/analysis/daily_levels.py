@@ -20,7 +20,14 @@ import polars as pl
 
 from rpa_lab.measures import local_day
 
-__all__ = ["EXECUTION_COLUMNS", "SERIES", "STEP_COLUMNS", "levels_of_executions", "levels_of_steps"]
+__all__ = [
+    "EXECUTION_COLUMNS",
+    "SERIES",
+    "STEP_COLUMNS",
+    "days_that_count",
+    "levels_of_executions",
+    "levels_of_steps",
+]
 
 SERIES: Final = ("workflow_id", "node_id")
 """What makes a series; node_id is null for the workflow's executions."""
@@ -47,7 +54,7 @@ def levels_of_executions(executions: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
     Returns
     -------
     LazyFrame
-        One row per workflow and day that counts, in order: workflow_id, node_id (null), date, level (of the durations'
+        One row per workflow and day with such runs: workflow_id, node_id (null), date, level (of the durations'
         natural logarithm, in ms), n (completed runs).
 
     Examples
@@ -79,10 +86,27 @@ def levels_of_steps(steps: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
     Returns
     -------
     LazyFrame
-        One row per workflow, step and day that counts, in order; the columns of `levels_of_executions`.
+        One row per workflow, step and day with such steps; the columns of `levels_of_executions`.
     """
     per_attempt = pl.col("duration_ms") / (1 + pl.col("retry_count").fill_null(0))
     return _levels(steps.filter(pl.col("node_id").is_not_null()), per_attempt, tz=tz)
+
+
+def days_that_count(levels: pl.DataFrame) -> pl.DataFrame:
+    """The days with a fifth of a series' typical number of runs at least, in order.
+
+    Parameters
+    ----------
+    levels : DataFrame
+        From `levels_of_executions`, `levels_of_steps` or both.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `levels`.
+    """
+    typical = pl.col("n").median().over(SERIES)
+    return levels.filter(pl.col("n") >= _LEAST_PART * typical).sort(*SERIES, "date")
 
 
 def _levels(rows: pl.LazyFrame, took: pl.Expr, *, tz: str) -> pl.LazyFrame:
@@ -98,6 +122,4 @@ def _levels(rows: pl.LazyFrame, took: pl.Expr, *, tz: str) -> pl.LazyFrame:
         .select(*SERIES, date=local_day(tz=tz), _log=took.clip(lower_bound=_MICROSECOND_MS).log())
         .group_by(*SERIES, "date")
         .agg(level=log.clip(low, high).mean().round(_DIGITS), n=pl.len().cast(pl.Int64))
-        .filter(pl.col("n") >= _LEAST_PART * pl.col("n").median().over(SERIES))
-        .sort(*SERIES, "date")
     )
