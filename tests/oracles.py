@@ -787,7 +787,7 @@ def winsorised_level(durations_ms: Iterable[float]) -> float:
 
 
 def cheapest_places(values: Sequence[float], *, penalty: float, shortest: int) -> tuple[float, list[int]]:
-    """Where to cut a series so that squared distances from the means of its parts, and a penalty for each cut, are least."""
+    """Where to cut a series so that squared distances from its parts' means and a penalty for each cut are least."""
     best: list[tuple[float, list[int]]] = [(-penalty, [])]
     for end in range(1, len(values) + 1):
         options = [
@@ -803,7 +803,7 @@ def cheapest_places(values: Sequence[float], *, penalty: float, shortest: int) -
 def nearest_change(
     on: date, between: tuple[date, date], changes: Iterable[Row], *, reach: int, zone: ZoneInfo
 ) -> Row | None:
-    """What was changed the fewest days away; before it rather than after; what was written rather than versions, hosts."""
+    """What was changed the fewest days away; before rather than after; what was written, then versions, then hosts."""
     ranked = []
     for change in changes:
         day = change["at"].astimezone(zone).date()

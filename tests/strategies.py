@@ -904,7 +904,7 @@ def days_of_groups(draw: st.DrawFn) -> pl.DataFrame:
 
 @st.composite
 def slowed_workflows(draw: st.DrawFn) -> tuple[pl.DataFrame, date]:
-    """Completed runs of 30 to 60 days that take half, twice or three times as long from one of them on, and that day."""
+    """Completed runs of 30 to 60 days that take half, twice or three times as long from a day on, and that day."""
     days = draw(st.integers(30, 60))
     onset = draw(st.integers(10, days - 10))
     factor = draw(st.sampled_from([0.5, 2.0, 3.0]))

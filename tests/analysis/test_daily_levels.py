@@ -70,10 +70,15 @@ def test_retries_make_no_attempt_slower() -> None:
 def test_levels_are_those_of_a_plain_loop(steps: pl.DataFrame) -> None:
     zone = ZoneInfo("Europe/Paris")
     rows = [
-        (row["workflow_id"], row["node_id"], row["started_at"].astimezone(zone).date(), row["duration_ms"] / (1 + row["retry_count"]))
+        (
+            row["workflow_id"],
+            row["node_id"],
+            row["started_at"].astimezone(zone).date(),
+            row["duration_ms"] / (1 + row["retry_count"]),
+        )
         for row in steps.with_columns(pl.col("retry_count").fill_null(0)).iter_rows(named=True)
         if row["status"] == "completed" and row["duration_ms"] is not None and row["started_at"] is not None
-    ]  # fmt: skip
+    ]
     expected = {
         key: (oracles.winsorised_level(row[3] for row in mine), len(rows_of))
         for key, group in groupby(sorted(rows), key=lambda row: row[:3])
@@ -91,8 +96,7 @@ def test_levels_are_those_of_a_plain_loop(steps: pl.DataFrame) -> None:
 
 def test_a_day_with_less_than_a_fifth_of_the_usual_runs_does_not_count() -> None:
     days = [date(2026, 11, day) for day in (1, 2, 3, 4)]
-    levels = pl.DataFrame(
-        {"workflow_id": "w", "node_id": pl.Series([None] * 4, dtype=pl.String), "date": days, "level": 1.0, "n": [10, 10, 2, 1]}
-    )  # fmt: skip
+    levels = pl.DataFrame({"workflow_id": "w", "date": days, "level": 1.0, "n": [10, 10, 2, 1]})
+    levels = levels.with_columns(node_id=pl.lit(None, pl.String))
 
     assert days_that_count(levels)["counts"].to_list() == [True, True, True, False]  # of 6, as usual: 1.2

@@ -17,15 +17,17 @@ from rpa_lab.storage.store import TimeSeriesStore
 
 END = date(2026, 11, 2)
 ONSET = date(2026, 10, 3)
-SLOW = SlowStep(workflow_id="order_entry", node_id="fetch order", onset_day=30, factor=3)
-BURST = FailureBurst(workflow_id="order_entry", node_id="fetch order", onset_day=50, until_day=51, share=1.0)
+SLOW = SlowStep(workflow_id="order_entry", node_id="fetch order", onset_day=30, factor=4)
+BURST = FailureBurst(
+    workflow_id="order_entry", node_id="fetch order", onset_day=50, until_day=51, share=1.0, message="no such order"
+)
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> TimeSeriesStore:
-    """60 days of two workflows: one step of the first becomes slow on the 31st, and on the 51st nothing of it completes."""
+    """60 days of two workflows: a step of the first is slow from the 31st on; on the 51st no run of it completes."""
     store = TimeSeriesStore(tmp_path_factory.mktemp("history"), as_of="latest")
-    fleet(60, 2, 7, end=END, faults=[SLOW, BURST], releases_per_month=0).write(store)
+    fleet(60, 2, 7, end=END, faults=[SLOW, BURST], runs_per_day=25, releases_per_month=0).write(store)
     store.note(
         "version 2.4", workflow_id="order_entry", at=datetime(2026, 10, 3, 5, tzinfo=UTC), kind="release", version="2.4"
     )
@@ -42,7 +44,7 @@ def test_the_planted_step_and_its_workflow_moved_on_the_day_of_the_release(store
         assert abs((point.on - ONSET).days) <= 1
         assert point.nearest_change is not None
         assert (point.nearest_change.kind, point.nearest_change.version) == ("release", "2.4")
-    assert slow["fetch order"].low_percent < 200 < slow["fetch order"].high_percent
+    assert slow["fetch order"].low_percent < 300 < slow["fetch order"].high_percent
     assert "since 3 October" in found.sentence
     assert found.warnings == ()
 
@@ -154,7 +156,7 @@ def test_a_few_days_are_no_history_and_it_is_said_what_is_needed(store: TimeSeri
     empty = HistoryAnalyzer(TimeSeriesStore(root)).change_points()
 
     assert found.change_points.points == ()
-    assert found.days.height > 5
+    assert found.days.height == 5  # working days
     assert found.days["segment_ms"].null_count() == found.days.height
     assert found.warnings == ("the workflow has fewer: 14 days with completed runs are needed to see a level move",)
     assert empty.warnings == (

@@ -65,8 +65,9 @@ def test_a_version_that_was_written_down_is_told_once() -> None:
 
 
 def test_a_change_without_a_text_is_told_by_what_it_brought() -> None:
-    rows = [{"text": None, "kind": "release", "version": "2"}, {"text": None, "host": "a"}, {"text": None}]
-    told = recorded_changes(_changes([row | {"at": START} for row in rows]), first_seen(_runs([]))).collect()
+    nothing: dict[str, Any] = {"text": None, "at": START}
+    rows = [nothing | {"kind": "release", "version": "2"}, nothing | {"host": "a"}, nothing]
+    told = recorded_changes(_changes(rows), first_seen(_runs([]))).collect()
 
     assert sorted(told["text"]) == ["note", "note a", "release 2"]
 
@@ -85,11 +86,11 @@ def test_a_change_without_a_text_is_told_by_what_it_brought() -> None:
 def test_the_nearest_change_is_that_of_a_plain_loop(
     told: list[tuple[int, str, str | None]], wide: tuple[int, int]
 ) -> None:
-    on = date(2026, 11, 15)
+    on, noon = date(2026, 11, 15), datetime(2026, 11, 15, 12, tzinfo=UTC)
     rows = [
-        {"at": datetime(2026, 11, 15, 12, tzinfo=UTC) + timedelta(hours=hours), "kind": kind, "workflow_id": of, "text": f"{n}"}
+        {"at": noon + timedelta(hours=hours), "kind": kind, "workflow_id": of, "text": f"{n}"}
         for n, (hours, kind, of) in enumerate(told)
-    ]  # fmt: skip
+    ]
     earliest, latest = on - timedelta(days=wide[0]), on + timedelta(days=wide[1])
     points = pl.DataFrame({"workflow_id": ["w"], "on": [on], "earliest": [earliest], "latest": [latest]})
     changes = recorded_changes(_changes(rows), first_seen(_runs([]))).collect()
