@@ -14,7 +14,7 @@ the penalties were chosen on seeds from 1000 on.
   on which a run (of steps: that step) completed since: of what happens on a Saturday off, Monday's runs are the first
   to know.
 - **As well as can be**: of the same series of a workflow as a whole, how often the day is hit by who knows that there
-  is one change, its size and both levels: no method that looks at daily levels of executions alone does much better.
+  is one change, its size and both levels, by the days that count: as well as daily levels of executions can say it.
 - **Intervals**: how often those of the found hold the true day and the true size. Of executions the true size is that
   of the levels of the same fleet with and without; of steps the planted factor.
 - **Changes**: how often the nearest recorded change is the release that was planted on that morning, among the fleet's
