@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import ClassVar, Final
+
+import polars as pl
 
 from rpa_lab.result import Result
 
-__all__ = ["ChangePoint", "RecordedChange"]
+__all__ = ["ChangePoint", "ChangePoints", "RecordedChange", "first_used", "points_of", "since_text", "went_live"]
+
+_SAID: Final = 3
+_QUOTE: Final = '"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,11 @@ class RecordedChange(Result):
     text: str
     days_away: float | None = None
 
+    @property
+    def sentence(self) -> str:
+        """What was changed, and when."""
+        return f"{_day_text(self.at.date())}: {self.text}."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePoint(Result):
@@ -52,13 +64,15 @@ class ChangePoint(Result):
     on : date
         The first day of the new level, in the zone `tz`.
     earliest, latest : date
-        Between which days it lies (95 %).
+        Between which days it lies.
     before_ms, after_ms : float
         The levels: typical durations (ms) up to the next change point on either side.
     change_percent, low_percent, high_percent : float
-        How much longer runs take since, percent, with its 95 % interval.
+        How much longer runs take since, percent, with its interval.
     tz : str
         The zone whose days these are.
+    level : float
+        Of both intervals, fraction 0-1.
     nearest_change : RecordedChange or None
         What was changed nearest to it; None where nothing was within reach.
     """
@@ -74,4 +88,176 @@ class ChangePoint(Result):
     low_percent: float
     high_percent: float
     tz: str
+    level: float = 0.95
     nearest_change: RecordedChange | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What moved, by how much, and since when."""
+        what = f"Runs of {self.workflow_id}" if self.node_id is None else f"{self.node_id} in {self.workflow_id}"
+        take = "take" if self.node_id is None else "takes"
+        how = "longer" if self.change_percent >= 0 else "less long"
+        size = f"{abs(self.change_percent):.0f} % {how} ({self.low_percent:+.0f} to {self.high_percent:+.0f} %)"
+        sure = (
+            ""
+            if self.earliest == self.latest
+            else f" ({self.level * 100:g} %: {_day_text(self.earliest)} to {_day_text(self.latest)})"
+        )
+        since = since_text(self.on, self.nearest_change)
+        first, _, rest = since.partition(",")
+        return f"{what} {take} {size} {first}{sure}{',' if rest else ''}{rest}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePoints(Result):
+    """Days from which on workflows and steps have another level.
+
+    Attributes
+    ----------
+    workflow_id : str or None
+        The workflow; None: all.
+    time_period : str
+        Half-open UTC bounds.
+    tz : str
+        The zone whose days these are.
+    level : float
+        Of the intervals, fraction 0-1.
+    false_alarms_per_year : float
+        How often a year a change point is called where there is none: in a workflow's executions; and as often again in
+        all of its steps together.
+    reach_days : int
+        How many days away a recorded change may be.
+    table : DataFrame
+        One row per change point, by workflow, step and day: workflow_id, node_id (null: executions), on (the first day
+        of the new level), earliest, latest (between which it lies), before_ms, after_ms (typical durations),
+        change_percent, low_percent, high_percent; change_at (UTC), change_kind, change_text, change_days_away (days
+        after `on`, negative: before), change_workflow_id, change_version, change_host of what was changed nearest to
+        it, null where nothing was within reach; days_before, days_after (with runs, of either level).
+    drifts : DataFrame
+        One row per series that moved slowly and has no such day: workflow_id, node_id, since, until, change_percent
+        (over that time).
+    warnings : tuple of str
+        What makes it doubtful, or why there is nothing.
+    """
+
+    _table: ClassVar[str | None] = "table"
+
+    workflow_id: str | None
+    time_period: str
+    tz: str
+    level: float
+    false_alarms_per_year: float
+    reach_days: int
+    table: pl.DataFrame
+    drifts: pl.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> tuple[ChangePoint, ...]:
+        """The rows of its table, as values."""
+        return tuple(points_of(self.table, tz=self.tz, level=self.level))
+
+    @property
+    def sentence(self) -> str:
+        """What moved in workflows as wholes; of none, that nothing did."""
+        whole = [point.sentence for point in self.points if point.node_id is None]
+        if not whole:
+            return "" if self.warnings else "No workflow's level moved."
+        more = len(whole) - _SAID
+        return " ".join(whole[:_SAID]) + (f" And {more} more." if more > 0 else "")
+
+
+def points_of(beside: pl.DataFrame, *, tz: str, level: float) -> Iterator[ChangePoint]:
+    """Rows of change points beside what was changed, as values."""
+    for row in beside.iter_rows(named=True):
+        change = None
+        if row["change_at"] is not None:
+            change = RecordedChange(
+                at=row["change_at"],
+                kind=row["change_kind"],
+                workflow_id=row["change_workflow_id"],
+                version=row["change_version"],
+                host=row["change_host"],
+                text=row["change_text"],
+                days_away=row["change_days_away"],
+            )
+        own = {name: row[name] for name in _POINT_FIELDS}
+        yield ChangePoint(**own, tz=tz, level=level, nearest_change=change)
+
+
+_POINT_FIELDS: Final = (
+    "workflow_id",
+    "node_id",
+    "on",
+    "earliest",
+    "latest",
+    "before_ms",
+    "after_ms",
+    "change_percent",
+    "low_percent",
+    "high_percent",
+)
+
+
+def since_text(on: date, change: RecordedChange | None = None) -> str:
+    """Since when, and what was changed about then: neighbours in time, no cause.
+
+    Parameters
+    ----------
+    on : date
+        The first day of the new level.
+    change : RecordedChange, optional
+        What was changed nearest to it, with `days_away`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> live = RecordedChange(
+    ...     at=datetime(2026, 11, 3, 9, tzinfo=UTC),
+    ...     kind="version",
+    ...     workflow_id="payroll",
+    ...     version="2.4",
+    ...     host=None,
+    ...     text="version 2.4 went live",
+    ...     days_away=0.0,
+    ... )
+    >>> since_text(date(2026, 11, 3), live)
+    'since 3 November, when version 2.4 went live'
+    >>> from dataclasses import replace
+    >>> since_text(date(2026, 11, 5), replace(live, kind="note", version=None, text="new selector", days_away=-2.0))
+    'since 5 November, 2 days after "new selector"'
+    """
+    since = f"since {_day_text(on)}"
+    if change is None or change.days_away is None:
+        return since
+    said, days = _clause(change), round(abs(change.days_away))
+    if not days:
+        return f"{since}, {'the day of' if said.startswith(_QUOTE) else 'when'} {said}"
+    return f"{since}, {days} {'day' if days == 1 else 'days'} {'after' if change.days_away < 0 else 'before'} {said}"
+
+
+def went_live(version: str) -> str:
+    """How it is said that a version was first seen."""
+    return f"version {version} went live"
+
+
+def first_used(host: str) -> str:
+    """How it is said that a host was first seen."""
+    return f"{host} was first used"
+
+
+def _clause(change: RecordedChange) -> str:
+    """What happened, with a verb; or, in quotes, what somebody wrote."""
+    if change.kind in ("version", "release") and change.version and change.workflow_id is not None:
+        return f"version {change.version} came to {change.host}" if change.host else went_live(change.version)
+    if change.host and change.text == first_used(change.host):
+        return change.text
+    return f"{_QUOTE}{change.text}{_QUOTE}"
+
+
+def _day_text(day: date) -> str:
+    return f"{day.day} {day:%B}"
