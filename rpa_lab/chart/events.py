@@ -27,6 +27,7 @@ _OTHER: Final = "other"
 _MANY: Final = 10  # from so many events on a lane says their number
 _LANES: Final = {
     STEP: ("steps", "#8d7aa8", "diamond"),
+    "drift": ("drifts", "#8d7aa8", "stroke"),
     "version": ("versions", "#4f9484", "triangle-up"),
     "host": ("hosts", "#dba13a", "square"),
     "outage": ("outages", COLOURS["failed"], "square"),

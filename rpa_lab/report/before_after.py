@@ -7,13 +7,41 @@ differ by less chance than a month against the month before.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rpa_lab.errors import InputError, quote
 from rpa_lab.period import Span, as_utc, zone
 
-__all__ = ["before_and_after", "period_text"]
+if TYPE_CHECKING:
+    from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
+
+__all__ = ["before_and_after", "period_text", "periods_of"]
 
 _WEEK = 7
+
+
+def periods_of(
+    store: TimeSeriesStore,
+    period: PeriodLike = "30d",
+    *,
+    baseline: PeriodLike | None = None,
+    current: PeriodLike | None = None,
+) -> tuple[Span, Span]:
+    """The baseline and the current period of a store, from what somebody said; see `before_and_after`.
+
+    Parameters
+    ----------
+    store : TimeSeriesStore
+        `Lab.store`.
+    period, baseline, current : str, Period or Span
+        As `before_and_after` takes them.
+
+    Returns
+    -------
+    tuple of Span
+    """
+    named = [None if said is None else store.span(said) for said in (baseline, current)]
+    return before_and_after(store.span(period), store.span("all"), baseline=named[0], current=named[1])
 
 
 def before_and_after(

@@ -228,8 +228,8 @@ def caution(found: Attribution) -> Text:
     return Text(
         text="The parts add up to the change exactly; that is arithmetic. A part is strong where it holds after "
         "correction for how many parts there are, and pale where it may be chance. What stands beside a change in "
-        f"time need not be its cause.\n\n{told_apart}Only runs that completed are compared. A step's time is its own, without "
-        "that of the steps within it; waiting is what no step took, and is negative where steps overlap."
+        f"time need not be its cause.\n\n{told_apart}Only runs that completed are compared. A step's time is its own, "
+        "without that of the steps within it; waiting is what no step took, and is negative where steps overlap."
     )
 
 

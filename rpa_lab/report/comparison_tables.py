@@ -8,11 +8,10 @@ import polars as pl
 
 from rpa_lab.chart.waterfall import part_name
 from rpa_lab.inference.intervals import DAYS
-from rpa_lab.measures import aggregation_named
 from rpa_lab.query.metric import metric_of, table_of
-from rpa_lab.readable import speaks_of, unit_of
+from rpa_lab.readable import speaks_of
 from rpa_lab.records import split_node_path
-from rpa_lab.report.block import Column, Table
+from rpa_lab.report.block import UNITS, Column, Table
 from rpa_lab.units import duration_text, name_text, number_text
 
 if TYPE_CHECKING:
@@ -33,33 +32,34 @@ _MOST: Final = 20
 _NAMES: Final = {"avg": "mean", "std": "standard deviation", "sum": "total", "min": "least", "max": "greatest"}
 
 
-def metric_words(metric: str) -> tuple[str, str]:
-    """A metric in words, and the unit of its values.
+def metric_words(metric: str) -> str:
+    """A metric in words.
 
     Parameters
     ----------
     metric : str
-        As queries have it: ``"avg"``, ``"p95(steps.duration_ms)"``, ``"success_rate"``.
+        As queries and comparisons have it: ``"avg"``, ``"p95(steps.duration_ms)"``, ``"p95 of completed"``.
 
     Returns
     -------
-    tuple of str
-        The unit is one of `rpa_lab.report.block.UNITS`.
+    str
 
     Examples
     --------
-    >>> metric_words("avg"), metric_words("p95(duration_ms)"), metric_words("success_rate"), metric_words("count")
-    (('mean duration', 'ms'), ('95th percentile of duration', 'ms'), ('success rate', 'percent'), ('count', ''))
+    >>> metric_words("avg"), metric_words("p95 of completed"), metric_words("success_rate")
+    ('mean duration', '95th percentile of duration (completed)', 'success rate')
     """
-    asked = metric_of(metric, table=table_of(metric))
+    base, of, which = metric.partition(" of ")
+    asked = metric_of(base, table=table_of(base))
     name, column = asked.aggregation.name, asked.column
     if column is None:
-        return name.replace("_", " "), "percent" if name == "success_rate" else ""
-    fraction = aggregation_named(name).fraction
-    word = _NAMES.get(name, name) if fraction is None or name == "median" else f"{fraction * 100:g}th percentile of"
-    of = column.name.removesuffix("_ms").replace("_", " ")
-    unit = unit_of(column.name)
-    return f"{word} {of}", "" if name in ("count", "rate_per_hour") or unit not in ("ms", "percent") else unit
+        words = {"count": "number of runs"}.get(name, name.replace("_", " "))
+    else:
+        fraction = asked.aggregation.fraction
+        percentile = f"{100 * fraction:g}th percentile of" if fraction not in (None, 0.5) else "median"
+        word = _NAMES.get(name, name) if fraction is None else percentile
+        words = f"{word} {column.name.removesuffix('_ms').replace('_', ' ')}"
+    return f"{words} ({which})" if of else words
 
 
 def parts_table(found: Attribution, *, title: str = "The parts of the change") -> Table:
@@ -108,8 +108,8 @@ def parts_table(found: Attribution, *, title: str = "The parts of the change") -
         title=title,
         columns=columns,
         rows=tuple(rows),
-        note=f"Of a run's mean duration. Bounds are {found.level * 100:g} % intervals; they speak of {about}. A part holds "
-        f"where it differs from 0 after correction for the number of parts.{more}",
+        note=f"Of a run's mean duration. Bounds are {found.level * 100:g} % intervals; they speak of {about}. A part "
+        f"holds where it differs from 0 after correction for the number of parts.{more}",
     )
 
 
@@ -145,8 +145,8 @@ def strata_table(strata: pl.DataFrame, *, label: str) -> Table:
         shown,
         title=f"By {label}",
         labels=labels,
-        note="By the mix: what the change owes to more or fewer runs of that kind; by themselves: what it owes to their "
-        "taking longer or less. Together they add up to the change.",
+        note="By the mix: what the change owes to more or fewer runs of that kind; by themselves: what it owes to "
+        "their taking longer or less. Together they add up to the change.",
     )
 
 
@@ -164,12 +164,8 @@ def differences_tables(found: Comparison, *, title: str) -> tuple[Table, ...]:
     -------
     tuple of Table
     """
-    words = {metric: metric_words(metric) for metric in dict.fromkeys(found.table["metric"])}
-    units = dict.fromkeys(unit for _, unit in words.values())
-    return tuple(
-        _of_unit(found, {metric: name for metric, (name, of) in words.items() if of == unit}, unit, title)
-        for unit in units
-    )
+    units = found.table["unit"].unique(maintain_order=True).to_list()
+    return tuple(_of_unit(found, found.table.filter(pl.col("unit").eq_missing(unit)), unit, title) for unit in units)
 
 
 def change_points_table(found: ChangePoints, *, most: int = _MOST) -> Table:
@@ -228,8 +224,8 @@ def change_points_table(found: ChangePoints, *, most: int = _MOST) -> Table:
         title="Changes of level",
         columns=columns,
         rows=tuple(rows),
-        note="Levels are robust means of a day's runs, so they differ from plain means. What was changed about then is the "
-        "nearest release, host or note: a neighbour in time.",
+        note="Levels are robust means of a day's runs, so they differ from plain means. What was changed about then is "
+        "the nearest release, host or note: a neighbour in time.",
     )
 
 
@@ -298,40 +294,31 @@ def workflows_table(table: pl.DataFrame, *, most: int = _MOST) -> Table:
         title="All workflows",
         columns=columns,
         rows=tuple(rows),
-        note=f"q is p corrected for the number of workflows (Benjamini-Hochberg): a change is sure where it is at most 5 %.{more}",
+        note="q is p corrected for the number of workflows (Benjamini-Hochberg): a change is sure where it is at "
+        f"most 5 %.{more}",
     )
 
 
-def _of_unit(found: Comparison, names: dict[str, str], unit: str, title: str) -> Table:
-    against = found.against
+def _of_unit(found: Comparison, table: pl.DataFrame, unit: str | None, title: str) -> Table:
+    columns = ("value", "difference", "difference_low", "difference_high", "ratio", "p_value", "q_value", "n", "days")
     rows = [
-        (names[metric], name_text(str(group or "not known")), value, difference, low, high, ratio, p, q, n, days)
-        for metric, group, value, difference, low, high, ratio, p, q, n, days in found.table.filter(
-            pl.col("metric").is_in([*names])
+        (
+            metric_words(metric),
+            name_text(str(group or "not known")),
+            value,
+            *([None] * 4 if group == found.against else held),
         )
-        .select(
-            "metric",
-            "group",
-            "value",
-            "difference",
-            "difference_low",
-            "difference_high",
-            "ratio",
-            "p_value",
-            "q_value",
-            "n",
-            "days",
-        )
-        .rows()
+        + (p, q, n, days)
+        for metric, group, value, *held, p, q, n, days in table.select("metric", "group", *columns).rows()
     ]
-    rows = [(*row[:3], *([None] * 4 if row[1] == name_text(against) else row[3:7]), *row[7:]) for row in rows]
-    columns = (
+    known = unit if unit in UNITS else ""
+    heads = (
         Column(name="metric", label="what"),
         Column(name="group", label=found.by.replace("_", " ")),
-        Column(name="value", label="value", unit=unit),
-        Column(name="difference", label="difference", unit=unit),
-        Column(name="difference_low", label="at least", unit=unit),
-        Column(name="difference_high", label="at most", unit=unit),
+        Column(name="value", label="value" if known or not unit else f"value ({unit})", unit=known or ""),
+        Column(name="difference", label="difference", unit=known or ""),
+        Column(name="difference_low", label="at least", unit=known or ""),
+        Column(name="difference_high", label="at most", unit=known or ""),
         Column(name="ratio", label="ratio"),
         Column(name="p_value", label="p"),
         Column(name="q_value", label="q"),
@@ -339,12 +326,12 @@ def _of_unit(found: Comparison, names: dict[str, str], unit: str, title: str) ->
         Column(name="days", label="days", unit="count"),
     )
     points = " Differences are percent points." if unit == "percent" else ""
-    kind = {"ms": "durations", "percent": "rates"}.get(unit, "numbers")
+    kind = {"ms": "durations", "percent": "rates"}.get(unit or "", "numbers")
     return Table(
         title=f"{title}: {kind}",
-        columns=columns,
+        columns=heads,
         rows=tuple(rows),
-        note=f"Differences are to {name_text(against)}; bounds are {found.level * 100:g} % intervals, days drawn. q is p "
+        note=f"Differences are to {name_text(found.against)}; bounds are {found.level * 100:g} % intervals. q is p "
         f"corrected for all rows of the comparison (Benjamini-Hochberg).{points}",
     )
 
