@@ -1,4 +1,4 @@
-"""How far a difference or a ratio of two figures can be trusted: intervals that draw days again, or speak of these runs.
+"""How far a difference or a ratio of two figures can be trusted: intervals that draw days again.
 
 Two robots that ran on the same days had the same slow Mondays: days are drawn for both at once, and what they have in
 common cancels. Of ten days on which one takes 100 to 190 ms and the other always 10 ms more, the difference is 10 ms
@@ -70,7 +70,7 @@ def difference_by_days(
     >>> slower = base + np.array([[9.0], [11.0]] * 10)
     >>> difference, _ = difference_by_days(drawn, slower, ones, drawn, base, ones)
     >>> print(f"{difference.low[0]:.1f} {difference.high[0]:.1f}")
-    9.5 10.5
+    9.6 10.6
 
     References
     ----------

@@ -1,8 +1,9 @@
 """How large a difference is, whatever the unit: Cliff's delta and Cohen's h, with intervals that count how days differ.
 
-Cliff's delta is how often a run of the one group takes longer than one of the other, less how often it takes less long:
-of 1, 2 and 3 ms against 2 and 4 ms it is (4 - 1) / 6 = 0.5. For counts a day is what is compared, not a run. Cohen's h is
-the difference of two rates where both ends of the scale are stretched: 98 against 99 % is as far (0.08) as 50 against 54.
+Cliff's delta is how often a run of the one group takes longer than one of the other, less how often it takes less
+long: of 1, 2 and 3 ms against 2 and 4 ms it is (4 - 1) / 6 = 0.5. For counts a day is what is compared, not a run.
+Cohen's h is the difference of two rates where both ends of the scale are stretched: 98 against 99 % is as far (0.08) as
+50 against 54.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import comb, prod
-from typing import Final, Literal, TypeAlias, overload
+from typing import Final, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LEAST_WAYS", "Places", "exchanges", "p_values", "placed", "places"]
+__all__ = ["LEAST_WAYS", "Exchanges", "Places", "exchanges", "p_values", "placed", "places", "side_by_side"]
 
 LEAST_WAYS: Final = 500
 """In which days can change places; fewer are too coarse a scale for 5 %."""
@@ -108,9 +108,25 @@ def placed(of: Places, *, seed: int, rounds: int) -> Bools:
     return labels[:, of.unit]
 
 
+class Exchanges(NamedTuple):
+    """On which days labels are exchanged (1): one row a round, the first being what was, and one column a day."""
+
+    rows: Floats
+    block: int
+    """How many days in a row did it together."""
+    least_p: float
+    """The smallest p-value that so many ways and rounds can give."""
+
+
+def side_by_side(current: Floats, other: Floats) -> bool:
+    """Whether two groups ran on the same days, most of them."""
+    either, both = (current > 0) | (other > 0), (current > 0) & (other > 0)
+    return bool(both.sum() >= _BOTH * either.sum())
+
+
 def exchanges(
     dates: Ints, current: Floats, other: Floats, *, seed: int, rounds: int, least_ways: int = LEAST_WAYS
-) -> tuple[Floats, int]:
+) -> Exchanges:
     """On which days two groups exchange their labels, round by round; the first round is what was.
 
     Parameters
@@ -128,22 +144,23 @@ def exchanges(
 
     Returns
     -------
-    tuple of numpy.ndarray and int
-        One row a round and one column a day, 1 where labels are exchanged; and how many days in a row did it together.
+    Exchanges
 
     Examples
     --------
     >>> both = np.ones(30)
-    >>> exchanged, block = exchanges(np.arange(30), both, both, seed=0, rounds=99)
-    >>> exchanged.shape, exchanged[0].sum(), block
-    ((100, 30), np.float64(0.0), 3)
+    >>> found = exchanges(np.arange(30), both, both, seed=0, rounds=99)
+    >>> found.rows.shape, found.block, found.least_p
+    ((100, 30), 3, 0.01)
     """
-    either, both = (current > 0) | (other > 0), (current > 0) & (other > 0)
-    if both.sum() >= _BOTH * either.sum():
-        rows, block = _flipped(dates, either, seed=seed, rounds=rounds, least_ways=least_ways)
+    if side_by_side(current, other):
+        rows, block, ways = _flipped(
+            dates, (current > 0) | (other > 0), seed=seed, rounds=rounds, least_ways=least_ways
+        )
     else:
-        rows, block = _moved(dates, current, other, seed=seed, rounds=rounds, least_ways=least_ways)
-    return np.vstack([np.zeros((1, len(dates))), rows]), block
+        rows, block, ways = _moved(dates, current, other, seed=seed, rounds=rounds, least_ways=least_ways)
+    least_p = max(1 / max(ways, 1), 1 / (rounds + 1))
+    return Exchanges(np.vstack([np.zeros((1, len(dates))), rows]), block, least_p)
 
 
 def p_values(exchanged: Floats, part: Floats, whole: Floats, base_part: Floats, base_whole: Floats) -> Floats:
@@ -201,28 +218,28 @@ def _exchanged(exchanged: Floats, one: Floats, other: Floats) -> tuple[Floats, F
     return first, one.sum(axis=0) + other.sum(axis=0) - first
 
 
-def _flipped(dates: Ints, either: Bools, *, seed: int, rounds: int, least_ways: int) -> tuple[Floats, int]:
+def _flipped(dates: Ints, either: Bools, *, seed: int, rounds: int, least_ways: int) -> tuple[Floats, int, float]:
     """Blocks of days of which each exchanges its labels or doesn't, as a coin falls."""
-    block = 1
+    block = blocks = 1
     for block in range(_WEEK, 0, -1):
         blocks = len(np.unique(dates[either] // block))
-        if blocks >= np.log2(least_ways):
+        if 2.0**blocks >= 2 * least_ways:  # all the other way round is the same difference
             break
     unit = np.unique(dates // block, return_inverse=True)[1].ravel()
     coins = np.random.default_rng([seed, len(dates)]).integers(0, 2, (rounds, int(unit.max(initial=-1)) + 1))
-    return coins[:, unit].astype(np.float64), block
+    return coins[:, unit].astype(np.float64), block, 2.0 ** (blocks - 1)
 
 
 def _moved(
     dates: Ints, current: Floats, other: Floats, *, seed: int, rounds: int, least_ways: int
-) -> tuple[Floats, int]:
+) -> tuple[Floats, int, float]:
     """Days that change places with those of the other group; a day of both goes with the one that has more of it."""
     there = (current > 0) | (other > 0)
     share = current / max(current.sum(), _NOTHING), other / max(other.sum(), _NOTHING)
     is_current = (share[0] > share[1])[there]
     days = dates[there]
     if not is_current.any() or is_current.all():
-        return np.zeros((rounds, len(dates))), 1
+        return np.zeros((rounds, len(dates))), 1, 1.0
     later = is_current if days[is_current].min() > days[~is_current].min() else ~is_current
     offsets = days - days[later].min()
     weekday = offsets % _WEEK
@@ -233,4 +250,4 @@ def _moved(
         of = places(offsets, is_current, same_weekdays=False, least_ways=least_ways)
     rows = np.zeros((rounds, len(dates)))
     rows[:, np.flatnonzero(there)[paired]] = placed(of, seed=seed, rounds=rounds) != is_current[paired]
-    return rows, of.block
+    return rows, of.block, float(min(of.ways, 10**9))
