@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 from rpa_lab.result import Result
 
-__all__ = ["ChangePoint", "RecordedChange"]
+__all__ = ["ChangePoint", "RecordedChange", "first_used", "since_text", "went_live"]
+
+_QUOTE: Final = '"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,11 @@ class RecordedChange(Result):
     host: str | None
     text: str
     days_away: float | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What was changed, and when."""
+        return f"{_day_text(self.at.date())}: {self.text}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +83,81 @@ class ChangePoint(Result):
     high_percent: float
     tz: str
     nearest_change: RecordedChange | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What moved, by how much, and since when."""
+        what = f"Runs of {self.workflow_id}" if self.node_id is None else f"{self.node_id} in {self.workflow_id}"
+        take = "take" if self.node_id is None else "takes"
+        how = "longer" if self.change_percent >= 0 else "less long"
+        size = f"{abs(self.change_percent):.0f} % {how} ({self.low_percent:+.0f} to {self.high_percent:+.0f} %)"
+        sure = (
+            "" if self.earliest == self.latest else f" (95 %: {_day_text(self.earliest)} to {_day_text(self.latest)})"
+        )
+        since = since_text(self.on, self.nearest_change)
+        first, _, rest = since.partition(",")
+        return f"{what} {take} {size} {first}{sure}{',' if rest else ''}{rest}."
+
+
+def since_text(on: date, change: RecordedChange | None = None) -> str:
+    """Since when, and what was changed about then: neighbours in time, no cause.
+
+    Parameters
+    ----------
+    on : date
+        The first day of the new level.
+    change : RecordedChange, optional
+        What was changed nearest to it, with `days_away`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> live = RecordedChange(
+    ...     at=datetime(2026, 11, 3, 9, tzinfo=UTC),
+    ...     kind="version",
+    ...     workflow_id="payroll",
+    ...     version="2.4",
+    ...     host=None,
+    ...     text="version 2.4 went live",
+    ...     days_away=0.0,
+    ... )
+    >>> since_text(date(2026, 11, 3), live)
+    'since 3 November, when version 2.4 went live'
+    >>> from dataclasses import replace
+    >>> since_text(date(2026, 11, 5), replace(live, kind="note", version=None, text="new selector", days_away=-2.0))
+    'since 5 November, 2 days after "new selector"'
+    """
+    since = f"since {_day_text(on)}"
+    if change is None or change.days_away is None:
+        return since
+    said, days = _clause(change), round(abs(change.days_away))
+    if not days:
+        return f"{since}, {'the day of' if said.startswith(_QUOTE) else 'when'} {said}"
+    return f"{since}, {days} {'day' if days == 1 else 'days'} {'after' if change.days_away < 0 else 'before'} {said}"
+
+
+def went_live(version: str) -> str:
+    """How it is said that a version was first seen."""
+    return f"version {version} went live"
+
+
+def first_used(host: str) -> str:
+    """How it is said that a host was first seen."""
+    return f"{host} was first used"
+
+
+def _clause(change: RecordedChange) -> str:
+    """What happened, with a verb; or, in quotes, what somebody wrote."""
+    if change.kind in ("version", "release") and change.version and change.workflow_id is not None:
+        return f"version {change.version} came to {change.host}" if change.host else went_live(change.version)
+    if change.host and change.text == first_used(change.host):
+        return change.text
+    return f"{_QUOTE}{change.text}{_QUOTE}"
+
+
+def _day_text(day: date) -> str:
+    return f"{day.day} {day:%B}"

@@ -28,6 +28,7 @@ from rpa_lab.measures import mean, total
 
 __all__ = [
     "BREAKDOWN",
+    "each_outage",
     "ended_at",
     "operating_ms",
     "outages",
@@ -178,24 +179,12 @@ def outages(executions: pl.LazyFrame, *, by: Sequence[str], until: datetime) -> 
     ----------
     IEC 60050-192:2015, mean time to restoration.
     """
-    place = list(dict.fromkeys(["workflow_id", *by]))
-    completed = pl.col("status") == "completed"
     end = pl.lit(until, dtype=pl.Datetime("us", "UTC"))
-    length = (pl.col("_restored") - pl.col("_began")).dt.total_microseconds() / 1000
-    so_far = ((end - pl.col("_began")).dt.total_microseconds() / 1000).clip(lower_bound=0.0)
+    length = (pl.col("restored") - pl.col("began")).dt.total_microseconds() / 1000
+    so_far = ((end - pl.col("began")).dt.total_microseconds() / 1000).clip(lower_bound=0.0)
     return (
-        executions.filter(pl.col("status").is_in(_TOLD))
-        .with_columns(_ended=ended_at(), _completed=completed)
-        .filter(pl.col("_ended").is_not_null())
-        # what completes at the very moment of a breakdown ends its outage
-        .sort("_ended", "_completed", "execution_id")
-        .with_columns(
-            _restored=pl.when("_completed").then("_ended").backward_fill().over(place),
-        )
-        .filter(~pl.col("_completed"))
-        .group_by(*place, "_restored")
-        .agg(_began=pl.col("_ended").min())
-        .with_columns(_ms=length, _open_ms=pl.when(pl.col("_restored").is_null()).then(so_far))
+        each_outage(executions, by=by)
+        .with_columns(_ms=length, _open_ms=pl.when(pl.col("restored").is_null()).then(so_far))
         .group_by(by)
         .agg(
             restorations=pl.col("_ms").count().cast(pl.Int64),
@@ -204,6 +193,36 @@ def outages(executions: pl.LazyFrame, *, by: Sequence[str], until: datetime) -> 
             unrestored=pl.col("_open_ms").count().cast(pl.Int64),
             unrestored_ms=pl.col("_open_ms").max(),
         )
+    )
+
+
+def each_outage(executions: pl.LazyFrame, *, by: Sequence[str] = ()) -> pl.LazyFrame:
+    """The outages one by one.
+
+    Parameters
+    ----------
+    executions : LazyFrame
+        execution_id, workflow_id, status, started_at, completed_at, duration_ms, last_seen_at, and the columns of `by`.
+    by : sequence of str
+        What else makes a group; an outage is one of a workflow within it.
+
+    Returns
+    -------
+    LazyFrame
+        One row per outage: workflow_id and the columns of `by`, began (UTC), restored (UTC; null where it lasts),
+        breakdowns (runs).
+    """
+    place = list(dict.fromkeys(["workflow_id", *by]))
+    return (
+        executions.filter(pl.col("status").is_in(_TOLD))
+        .with_columns(_ended=ended_at(), _completed=pl.col("status") == "completed")
+        .filter(pl.col("_ended").is_not_null())
+        # what completes at the very moment of a breakdown ends its outage
+        .sort("_ended", "_completed", "execution_id")
+        .with_columns(restored=pl.when("_completed").then("_ended").backward_fill().over(place))
+        .filter(~pl.col("_completed"))
+        .group_by(*place, "restored")
+        .agg(began=pl.col("_ended").min(), breakdowns=pl.len().cast(pl.Int64))
     )
 
 

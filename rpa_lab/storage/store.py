@@ -18,6 +18,7 @@ from rpa_lab.measures import aggregation_named, rate_per_hour
 from rpa_lab.period import Period, Span, as_utc, this_minute, zone_name
 from rpa_lab.records import Metrics
 from rpa_lab.schema import TABLES, table_named
+from rpa_lab.storage.notes import note_row
 from rpa_lab.storage.reading import Reading
 from rpa_lab.storage.remote import RemoteReading, bucket_of, local_path
 from rpa_lab.storage.rolled_up import RolledUp
@@ -225,6 +226,58 @@ class TimeSeriesStore:
         checked = fit(schema, {name: arrow[name] for name in arrow.column_names}, count=frame.height)
         rows, there = self._writing.publish(schema, checked, writer=writer)
         return Written(rows=rows, already_there=there, corrected=checked.corrected)
+
+    def note(
+        self,
+        text: str,
+        *,
+        workflow_id: str | None = None,
+        at: date | str | None = None,
+        kind: str = "note",
+        version: str | None = None,
+        host: str | None = None,
+        author: str | None = None,
+    ) -> str:
+        """Write down what somebody changed: a row of `changes`, there for every query at once.
+
+        Parameters
+        ----------
+        text : str
+            What was changed.
+        workflow_id : str, optional
+            The workflow that it touches; default all. It need not have run yet.
+        at : datetime, date or str, optional
+            When it took effect; naive times are read in the store's zone, a date means its midnight. Default: now.
+        kind : str
+            A short name: release, selector, host, note …
+        version, host : str, optional
+            The version that it brought; the only machine that it touches.
+        author : str, optional
+            Who wrote it down.
+
+        Returns
+        -------
+        str
+            The change's id.
+
+        Raises
+        ------
+        InputError
+            If the text is empty, or the kind no short name; nothing was written then.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> store = TimeSeriesStore(tempfile.mkdtemp())
+        >>> change_id = store.note("new selector for the login page", workflow_id="payroll", kind="selector")
+        >>> store.read("changes", columns=["kind", "workflow_id"]).row(0)
+        ('selector', 'payroll')
+        """
+        now = min(self.now - timedelta(microseconds=1), datetime.now(UTC))  # before the end of "the last 30 days"
+        names = {"workflow_id": workflow_id, "version": version, "host": host, "author": author}
+        row = note_row(text, at=at, now=now, tz=self.tz, kind=kind, **names)
+        self.write_frame("changes", row)
+        return str(row["change_id"].item())
 
     def scan(
         self,

@@ -1,0 +1,286 @@
+"""Since when runs take longer: days from which on a workflow, or a step of it, has another level.
+
+Levels are daily (`rpa_lab.analysis.daily_levels`); where they move is found by ruptures (`rpa_lab.inference.segments`).
+The penalty for one more level was chosen on simulated fleets in which nothing happens, so that a change point is called
+where there is none once in four years of a workflow's executions, and once in four years in all of a workflow's steps
+together: of 50 workflows, six times a quarter. A step of many pays more for each level than one of few does.
+
+The day of a workflow's change point is that of the step that moved with it, where one did and stands out of its noise
+more clearly: of a run of ten steps one that takes twice as long says the day better than all ten do.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from rpa_lab.analysis.daily_levels import SERIES
+from rpa_lab.inference.segments import (
+    LEAST_DAYS,
+    Ramp,
+    Steady,
+    between_places,
+    ramp_instead,
+    ratio_between,
+    steady,
+    where_levels_move,
+)
+
+__all__ = ["DRIFT_SCHEMA", "FALSE_ALARMS_PER_YEAR", "POINT_SCHEMA", "Found", "moved_levels", "penalty_for"]
+
+FALSE_ALARMS_PER_YEAR: Final = 0.25
+"""How often a change point is called where there is none, by workflow and year: in its executions; in all its steps."""
+
+POINT_SCHEMA: Final = pl.Schema(
+    {
+        "workflow_id": pl.String,
+        "node_id": pl.String,
+        "on": pl.Date,
+        "earliest": pl.Date,
+        "latest": pl.Date,
+        "before_ms": pl.Float64,
+        "after_ms": pl.Float64,
+        "change_percent": pl.Float64,
+        "low_percent": pl.Float64,
+        "high_percent": pl.Float64,
+        "days_before": pl.Int64,
+        "days_after": pl.Int64,
+    }
+)
+
+DRIFT_SCHEMA: Final = pl.Schema(
+    {
+        "workflow_id": pl.String,
+        "node_id": pl.String,
+        "since": pl.Date,
+        "until": pl.Date,
+        "change_percent": pl.Float64,
+    }
+)
+
+_EPOCH = date(1970, 1, 1)
+_THURSDAY = 3  # 1 January 1970
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found in daily levels.
+
+    Attributes
+    ----------
+    points : DataFrame
+        One row per moved level, of `POINT_SCHEMA`.
+    drifts : DataFrame
+        One row per series that moved slowly, of `DRIFT_SCHEMA`: it has no day from which on it is slower.
+    fitted : DataFrame
+        workflow_id, node_id, date, segment_ms: the level that each day belongs to.
+    looked_at : dict
+        By whether of steps: how many series there were, and how many of them had days enough.
+    """
+
+    points: pl.DataFrame
+    drifts: pl.DataFrame
+    fitted: pl.DataFrame
+    looked_at: dict[bool, tuple[int, int]]
+
+
+def penalty_for(days: int, *, series: int = 1) -> float:
+    """What one more level costs, in squared noises.
+
+    Parameters
+    ----------
+    days : int
+        How many days the series has: of few the noise is known less well.
+    series : int
+        Among how many of the same workflow it is looked at.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> print(f"{penalty_for(90):.1f} {penalty_for(90, series=10):.1f}")
+    9.5 14.2
+    """
+    return 8.8 + 60 / days + math.log(series) * (1.5 + 50 / days)
+
+
+def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) -> Found:
+    """Where the levels of workflows and their steps move.
+
+    Parameters
+    ----------
+    levels : DataFrame
+        From `levels_of_executions` and `levels_of_steps`.
+    level : float
+        Of the intervals, fraction 0-1.
+    seed : int
+        Of the days drawn again for a change's size.
+
+    Returns
+    -------
+    Found
+    """
+    ordered = levels.sort(*SERIES, "date", nulls_last=False)
+    every = [_Series.of(part) for part in ordered.partition_by(*SERIES, maintain_order=True)]
+    looked_at = {of_steps: _count(every, of_steps=of_steps) for of_steps in (False, True)}
+    by_workflow: dict[str, list[_Series]] = {}
+    for series in every:
+        if len(series.days) >= LEAST_DAYS:
+            by_workflow.setdefault(series.workflow_id, []).append(series)
+    for mine in by_workflow.values():
+        steps = [series for series in mine if series.node_id is not None]
+        for series in mine:
+            series.look(among=1 if series.node_id is None else len(steps))
+        for whole in mine:
+            if whole.node_id is None and whole.places:
+                whole.take_days_of(steps)
+    told = [series for mine in by_workflow.values() for series in mine]
+    points = [row for series in told for row in series.points(level=level, seed=seed)]
+    return Found(
+        points=pl.DataFrame(points, schema=POINT_SCHEMA, orient="row"),
+        drifts=pl.DataFrame([series.drift for series in told if series.ramp], schema=DRIFT_SCHEMA, orient="row"),
+        fitted=pl.concat([series.fitted() for series in told]) if told else _NOTHING_FITTED,
+        looked_at=looked_at,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Series:
+    """The daily levels of a workflow's executions or of one step, and what was found in them."""
+
+    workflow_id: str
+    node_id: str | None
+    days: Ints
+    steady: Steady
+    places: list[int] = field(default_factory=list)
+    between: dict[int, tuple[int, int]] = field(default_factory=dict)
+    ramp: Ramp | None = None
+
+    _unknown: ClassVar[Steady] = Steady(levels=np.zeros(0), noise=1.0)
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> _Series:
+        days = rows["date"].to_physical().to_numpy().astype(np.int64)
+        enough = len(days) >= LEAST_DAYS
+        values = rows["level"].to_numpy()
+        return cls(
+            workflow_id=rows["workflow_id"][0],
+            node_id=rows["node_id"][0],
+            days=days,
+            steady=steady(values, (days + _THURSDAY) % 7) if enough else cls._unknown,
+        )
+
+    def look(self, *, among: int) -> None:
+        """Find its places, and between which days each lies; or that it moves slowly, and has none."""
+        penalty = penalty_for(len(self.days), series=among)
+        self.places = where_levels_move(self.steady, penalty=penalty)
+        self.ramp = ramp_instead(self.steady, self.places, penalty=penalty)
+        if self.ramp:
+            self.places = []
+        for before, place, after in self._stretches():
+            first, last = between_places(self.steady.levels[before:after], place - before)
+            self.between[place] = self._days_at(before + first)[0], self._days_at(before + last)[1]
+
+    def take_days_of(self, steps: list[_Series]) -> None:
+        """Move each place to the day of the step that moved with it, if that one is the clearer."""
+        moved: list[int] = []
+        for before, place, after in self._stretches():
+            earliest, latest = self.between.pop(place)
+            signal = self.signal(before, place, after)
+            clearest, best = abs(signal), None
+            for step in steps:
+                for low, its, high in step._stretches():
+                    own = step.signal(low, its, high)
+                    if earliest <= step.days[its] <= latest and own * signal > 0 and abs(own) > clearest:
+                        clearest, best = abs(own), (step, its)
+            at = place if best is None else int(np.searchsorted(self.days, best[0].days[best[1]]))
+            if best is not None and (moved[-1] if moved else 0) + 1 < at < after - 1:
+                earliest, latest = best[0].between[best[1]]
+            else:
+                at = place
+            moved.append(at)
+            self.between[at] = earliest, latest
+        self.places = moved
+
+    def signal(self, before: int, place: int, after: int) -> float:
+        """How many noises a level lies above the one before it."""
+        levels = self.steady.levels
+        return float(levels[place:after].mean() - levels[before:place].mean()) / self.steady.noise
+
+    def points(self, *, level: float, seed: int) -> list[tuple[object, ...]]:
+        """One row per place, of `POINT_SCHEMA`."""
+        rows: list[tuple[object, ...]] = []
+        for before, place, after in self._stretches():
+            old, new = self.steady.levels[before:place], self.steady.levels[place:after]
+            low, high = ratio_between(old, new, level=level, seed=seed)
+            earliest, latest = (_date(day) for day in self.between[place])
+            levels_ms = (math.exp(old.mean()), math.exp(new.mean()))
+            sizes = (_percent(apart) for apart in (float(new.mean() - old.mean()), low, high))
+            on = _date(int(self.days[place]))
+            place_of = (self.workflow_id, self.node_id, on, min(earliest, on), max(latest, on))
+            rows.append((*place_of, *levels_ms, *sizes, len(old), len(new)))
+        return rows
+
+    @property
+    def drift(self) -> tuple[object, ...]:
+        """A row of `DRIFT_SCHEMA`."""
+        if self.ramp is None:
+            raise ValueError(f"{self.workflow_id} doesn't drift")
+        since, until = (_date(int(self.days[at])) for at in (self.ramp.first, self.ramp.last))
+        return self.workflow_id, self.node_id, since, until, _percent(self.ramp.moved)
+
+    def fitted(self) -> pl.DataFrame:
+        """The level that each of its days belongs to: of a slow move, the one that it had come to."""
+        levels = self.steady.levels
+        if self.ramp is None:
+            parts = np.split(levels, self.places)
+            fit = np.concatenate([np.full(len(part), part.mean()) for part in parts])
+        else:
+            first, last = self.ramp.first, self.ramp.last
+            shape = np.clip((np.arange(len(levels)) - first) / (last - first), 0.0, 1.0) * self.ramp.moved
+            fit = shape + (levels - shape).mean()
+        return pl.DataFrame(
+            {
+                "workflow_id": [self.workflow_id] * len(fit),
+                "node_id": pl.Series([self.node_id] * len(fit), dtype=pl.String),
+                "date": pl.Series(self.days.astype(np.int32)).cast(pl.Date),
+                "segment_ms": np.exp(fit),
+            }
+        )
+
+    def _stretches(self) -> list[tuple[int, int, int]]:
+        """Each place between the one before it and the one after it."""
+        bounds = [0, *self.places, len(self.days)]
+        return list(zip(bounds, bounds[1:], bounds[2:], strict=False))
+
+    def _days_at(self, place: int) -> tuple[int, int]:
+        """The days on which a level may have begun whose first day with runs this is: those without runs before it too."""
+        return int(self.days[place - 1]) + 1, int(self.days[place])
+
+
+_NOTHING_FITTED = pl.DataFrame(
+    schema={"workflow_id": pl.String, "node_id": pl.String, "date": pl.Date, "segment_ms": pl.Float64}
+)
+
+
+def _count(every: list[_Series], *, of_steps: bool) -> tuple[int, int]:
+    mine = [len(series.days) for series in every if (series.node_id is not None) == of_steps]
+    return len(mine), sum(days >= LEAST_DAYS for days in mine)
+
+
+def _date(day: int) -> date:
+    return _EPOCH + timedelta(days=day)
+
+
+def _percent(log: float) -> float:
+    return math.expm1(log) * 100

@@ -1,0 +1,486 @@
+"""What became of a workflow: its level day by day, and on the same axis what moved it and what was changed.
+
+"Since when?" is answered by `HistoryAnalyzer.change_points`; `History` puts beside it the versions and hosts first seen,
+what somebody wrote down, and outages: three runs and more that broke down with none between them that completed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from typing import ClassVar, Final
+
+import polars as pl
+
+from rpa_lab.analysis.changepoints import FALSE_ALARMS_PER_YEAR, Found, moved_levels
+from rpa_lab.analysis.changes import ChangePoint, RecordedChange
+from rpa_lab.analysis.daily_levels import (
+    EXECUTION_COLUMNS,
+    STEP_COLUMNS,
+    days_that_count,
+    levels_of_executions,
+    levels_of_steps,
+)
+from rpa_lab.analysis.explaining import explaining
+from rpa_lab.analysis.outages import each_outage
+from rpa_lab.analysis.recorded_changes import (
+    CHANGE_COLUMNS,
+    FIRST_SEEN_COLUMNS,
+    REACH_DAYS,
+    first_seen,
+    nearest_changes,
+    recorded_changes,
+)
+from rpa_lab.errors import InputError, quote
+from rpa_lab.inference.segments import LEAST_DAYS
+from rpa_lab.period import Span, as_utc, zone
+from rpa_lab.result import Result
+from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
+from rpa_lab.units import duration_text
+
+__all__ = ["ChangePoints", "History", "HistoryAnalyzer"]
+
+_TABLES: Final = ("executions", "steps", "changes")
+_DAYS_AT_ONCE: Final = 14  # of steps, so that a year of millions never lies in memory
+_RUNS_IN_A_ROW: Final = 3
+_OUTAGE_COLUMNS: Final = (
+    "execution_id",
+    "workflow_id",
+    "status",
+    "started_at",
+    "completed_at",
+    "duration_ms",
+    "last_seen_at",
+)
+_TIME: Final = pl.Datetime("us", "UTC")
+_EVENTS: Final = pl.Schema({"at": _TIME, "until": _TIME, "kind": pl.String, "node_id": pl.String, "text": pl.String})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePoints(Result):
+    """Days from which on workflows and steps have another level.
+
+    Attributes
+    ----------
+    workflow_id : str or None
+        The workflow; None: all.
+    time_period : str
+        Half-open UTC bounds.
+    tz : str
+        The zone whose days these are.
+    level : float
+        Of the intervals, fraction 0-1.
+    false_alarms_per_year : float
+        How often a year a change point is called where there is none: in a workflow's executions; and as often again in
+        all of its steps together.
+    reach_days : int
+        How many days away a recorded change may be.
+    table : DataFrame
+        One row per change point, by workflow, step and day: workflow_id, node_id (null: executions), on (the first day of
+        the new level), earliest, latest (between which it lies), before_ms, after_ms (typical durations), change_percent,
+        low_percent, high_percent; change_at (UTC), change_kind, change_text, change_days_away (days after `on`, negative:
+        before), change_workflow_id, change_version, change_host of what was changed nearest to it, null where nothing was within reach;
+        days_before, days_after (with runs, of either level).
+    drifts : DataFrame
+        One row per series that moved slowly and has no such day: workflow_id, node_id, since, until, change_percent (over
+        that time).
+    warnings : tuple of str
+        What makes it doubtful, or why there is nothing.
+    """
+
+    _table: ClassVar[str | None] = "table"
+
+    workflow_id: str | None
+    time_period: str
+    tz: str
+    level: float
+    false_alarms_per_year: float
+    reach_days: int
+    table: pl.DataFrame
+    drifts: pl.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> tuple[ChangePoint, ...]:
+        """The rows of its table, as values."""
+        return tuple(_points(self.table, tz=self.tz))
+
+    @property
+    def sentence(self) -> str:
+        """What moved in workflows as wholes; of none, that nothing did."""
+        whole = [point.sentence for point in self.points if point.node_id is None]
+        if not whole:
+            return "" if self.warnings else "No workflow's level moved."
+        more = len(whole) - _SAID
+        return " ".join(whole[:_SAID]) + (f" And {more} more." if more > 0 else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History(Result):
+    """A workflow day by day, and what happened.
+
+    Attributes
+    ----------
+    workflow_id : str
+        The workflow.
+    time_period : str
+        Half-open UTC bounds.
+    tz : str
+        The zone whose days these are.
+    days : DataFrame
+        One row per day with completed runs enough: date, level_ms (its typical duration), n (completed runs), segment_ms
+        (the level that it belongs to, days of the week apart; null where there are too few days to know).
+    events : DataFrame
+        What happened, in order of time: at, until (UTC; null: a moment, or an outage that lasts), kind ("version", "host",
+        "change point", "drift", "outage", or that of a note), node_id (null: the whole workflow), text.
+    change_points : ChangePoints
+        Of its executions and steps.
+    warnings : tuple of str
+        What makes it doubtful.
+    """
+
+    _table: ClassVar[str | None] = "events"
+
+    workflow_id: str
+    time_period: str
+    tz: str
+    days: pl.DataFrame
+    events: pl.DataFrame
+    change_points: ChangePoints
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What moved its level."""
+        return self.change_points.sentence
+
+
+_SAID: Final = 3
+
+
+class HistoryAnalyzer:
+    """Says since when workflows take longer, and what happened about then.
+
+    Parameters
+    ----------
+    time_series_store : TimeSeriesStore
+        Where the records are.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from datetime import date
+    >>> from rpa_lab.simulate import SlowStep, fleet
+    >>> store = TimeSeriesStore(tempfile.mkdtemp(), as_of="latest")
+    >>> slow = SlowStep(workflow_id="order_entry", node_id="fetch order", onset_day=30, factor=3)
+    >>> written = fleet(60, 1, 7, end=date(2026, 11, 2), faults=[slow]).write(store)
+    >>> change_id = store.note("moved to the new portal", at=date(2026, 10, 3), workflow_id="order_entry")
+    >>> print(HistoryAnalyzer(store).change_points("order_entry", steps=False).sentence)
+    """
+
+    def __init__(self, time_series_store: TimeSeriesStore) -> None:
+        self.store = time_series_store
+
+    def change_points(
+        self,
+        workflow_id: str | None = None,
+        period: PeriodLike = "90d",
+        *,
+        steps: bool = True,
+        level: float = 0.95,
+        seed: int = 0,
+    ) -> ChangePoints:
+        """The days from which on workflows, and their steps, have another level.
+
+        Parameters
+        ----------
+        workflow_id : str, optional
+            The workflow; default all.
+        period : str, Period or Span
+            Which days are looked at.
+        steps : bool
+            Whether steps are looked at too; they also say a workflow's day more exactly.
+        level : float
+            Of the intervals, fraction 0-1.
+        seed : int
+            Of the days drawn again for a change's size.
+
+        Returns
+        -------
+        ChangePoints
+            Empty, with a warning, where there are too few days.
+
+        Raises
+        ------
+        UnknownNameError
+            If the store has no such workflow.
+        """
+        _check(workflow_id, level=level)
+        span = self.store.span(period)
+        found = moved_levels(self._levels(span, workflow_id, steps=steps), level=level, seed=seed)
+        return self._told(found, span, workflow_id, changes=self._changes(span, workflow_id), level=level)
+
+    def change_point(
+        self,
+        workflow_id: str,
+        period: PeriodLike,
+        *,
+        node_id: str | None = None,
+        near: date | None = None,
+        level: float = 0.95,
+        seed: int = 0,
+    ) -> ChangePoint | None:
+        """The change point that best explains why a period's later part differs from its earlier one.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        period : str, Period or Span
+            Both parts.
+        node_id : str, optional
+            The step; default the executions.
+        near : date, optional
+            Where the later part begins: of a level that moved long before or after it only a part explains the
+            difference. Default: the largest change.
+        level : float
+            Of the intervals, fraction 0-1.
+        seed : int
+            Of the days drawn again.
+
+        Returns
+        -------
+        ChangePoint or None
+            None where no level moved.
+
+        Raises
+        ------
+        UnknownNameError
+            If the store has no such workflow.
+        """
+        _check(workflow_id, level=level)
+        span = self.store.span(period)
+        whole = self._levels(span, workflow_id, steps=False)
+        if node_id is None and moved_levels(whole, level=level, seed=seed).points.is_empty():
+            return None
+        # steps say the day more exactly, and take most of the time: not where nothing moved
+        found = moved_levels(self._levels(span, workflow_id, steps=True), level=level, seed=seed)
+        mine = found.points.filter(pl.col("node_id").eq_missing(pl.lit(node_id, pl.String)))
+        best = explaining(mine, span=span, near=near)
+        if best.is_empty():
+            return None
+        beside = nearest_changes(best, self._changes(span, workflow_id), tz=span.tz)
+        return next(_points(beside, tz=span.tz))
+
+    def history(self, workflow_id: str, period: PeriodLike = "90d", *, level: float = 0.95, seed: int = 0) -> History:
+        """A workflow's levels day by day, and what happened: versions, hosts, notes, outages and change points.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        period : str, Period or Span
+            Which days.
+        level : float
+            Of the intervals, fraction 0-1.
+        seed : int
+            Of the days drawn again for a change's size.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        UnknownNameError
+            If the store has no such workflow.
+        """
+        _check(workflow_id, level=level)
+        span = self.store.span(period)
+        levels = self._levels(span, workflow_id, steps=True)
+        found = moved_levels(levels, level=level, seed=seed)
+        changes = self._changes(span, workflow_id)
+        told = self._told(found, span, workflow_id, changes=changes, level=level)
+        fitted = found.fitted.filter(pl.col("node_id").is_null()).select("date", "segment_ms")
+        days = (
+            levels.filter(pl.col("node_id").is_null())
+            .select("date", pl.col("level").exp().alias("level_ms"), "n")
+            .join(fitted, on="date", how="left", validate="1:1")
+            .sort("date")
+        )
+        return History(
+            workflow_id=workflow_id,
+            time_period=str(span),
+            tz=span.tz,
+            days=days,
+            events=self._events(span, workflow_id, told=told, changes=changes),
+            change_points=told,
+            warnings=told.warnings,
+        )
+
+    def _levels(self, span: Span, workflow_id: str | None, *, steps: bool) -> pl.DataFrame:
+        """The daily levels that count, some weeks at a time."""
+        read = {"executions": (levels_of_executions, EXECUTION_COLUMNS)}
+        if steps:
+            read["steps"] = (levels_of_steps, STEP_COLUMNS)
+
+        def levels(table: str, piece: Span) -> pl.LazyFrame:
+            plan, columns = read[table]
+            return plan(self.store.scan(table, piece, columns=columns, workflow_id=workflow_id), tz=span.tz)
+
+        pieces = {"executions": [span], "steps": list(_pieces(span))}
+        parts = [self.store.collect(partial(levels, table, piece)) for table in read for piece in pieces[table]]
+        found = days_that_count(pl.concat(parts))
+        if found.is_empty():
+            self.store.check_workflow(workflow_id)
+        return found
+
+    def _changes(self, span: Span, workflow_id: str | None) -> pl.DataFrame:
+        """What was changed from a week before a period to a week after it, in workflows or in all."""
+        store, reach = self.store, timedelta(days=REACH_DAYS + 1)
+        whole = store.span("all")
+        until = min(span.end + reach, store.now)
+        if not whole.start < until:
+            until = whole.end
+        mine = pl.col("workflow_id").is_null() | (
+            pl.lit(value=True) if workflow_id is None else pl.col("workflow_id") == workflow_id
+        )
+
+        def changes() -> pl.LazyFrame:
+            ever = Span(whole.start, until, span.tz)
+            runs = store.scan("executions", ever, columns=FIRST_SEEN_COLUMNS, workflow_id=workflow_id)
+            written = store.scan("changes", ever, columns=CHANGE_COLUMNS).filter(mine)
+            return recorded_changes(written, first_seen(runs)).filter(pl.col("at") >= span.start - reach)
+
+        return store.collect(changes)
+
+    def _told(
+        self, found: Found, span: Span, workflow_id: str | None, *, changes: pl.DataFrame, level: float
+    ) -> ChangePoints:
+        beside = nearest_changes(found.points, changes, tz=span.tz)
+        last = ("days_before", "days_after", "change_workflow_id", "change_version", "change_host")
+        return ChangePoints(
+            workflow_id=workflow_id,
+            time_period=str(span),
+            tz=span.tz,
+            level=level,
+            false_alarms_per_year=FALSE_ALARMS_PER_YEAR,
+            reach_days=REACH_DAYS,
+            table=beside.select(pl.exclude(last), *last),
+            drifts=found.drifts,
+            warnings=(*_few_days(found), *self.store.warnings(span, tables=_TABLES)),
+        )
+
+    def _events(self, span: Span, workflow_id: str, *, told: ChangePoints, changes: pl.DataFrame) -> pl.DataFrame:
+        nothing = pl.lit(None, _TIME)
+        whole = pl.lit(None, pl.String)
+
+        def out() -> pl.LazyFrame:
+            runs = self.store.scan("executions", span, columns=_OUTAGE_COLUMNS, workflow_id=workflow_id)
+            return each_outage(runs).filter(pl.col("breakdowns") >= _RUNS_IN_A_ROW)
+
+        outages = self.store.collect(out)
+        lasted = (pl.col("restored") - pl.col("began")).dt.total_microseconds() / 1000
+        words = [
+            f"{count} runs broke down, {'none has completed since' if ms is None else f'out for {duration_text(ms)}'}"
+            for count, ms in outages.select("breakdowns", lasted.alias("ms")).iter_rows()
+        ]
+        moved = [
+            (as_utc(point.on, tz=span.tz), None, "change point", point.node_id, point.sentence) for point in told.points
+        ]
+        slowly = [
+            (
+                as_utc(since, tz=span.tz),
+                as_utc(until, tz=span.tz),
+                "drift",
+                node_id,
+                f"moved slowly by {percent:+.0f} %",
+            )
+            for node_id, since, until, percent in told.drifts.drop("workflow_id").iter_rows()
+        ]
+        events = [
+            changes.filter(pl.col("at").is_between(span.start, span.end, closed="left")).select(
+                "at", "kind", "text", until=nothing, node_id=whole
+            ),
+            outages.select(
+                at="began",
+                until="restored",
+                kind=pl.lit("outage"),
+                node_id=whole,
+                text=pl.Series(words, dtype=pl.String),
+            ),
+            pl.DataFrame([*moved, *slowly], schema=_EVENTS, orient="row"),
+        ]
+        return pl.concat([part.select(list(_EVENTS)) for part in events]).sort(
+            "at", "kind", "node_id", "text", nulls_last=False
+        )
+
+
+def _points(beside: pl.DataFrame, *, tz: str) -> Iterator[ChangePoint]:
+    """Rows of change points beside what was changed, as values."""
+    for row in beside.iter_rows(named=True):
+        change = None
+        if row["change_at"] is not None:
+            change = RecordedChange(
+                at=row["change_at"],
+                kind=row["change_kind"],
+                workflow_id=row["change_workflow_id"],
+                version=row["change_version"],
+                host=row["change_host"],
+                text=row["change_text"],
+                days_away=row["change_days_away"],
+            )
+        own = {name: row[name] for name in _POINT_FIELDS}
+        yield ChangePoint(**own, tz=tz, nearest_change=change)
+
+
+_POINT_FIELDS: Final = (
+    "workflow_id",
+    "node_id",
+    "on",
+    "earliest",
+    "latest",
+    "before_ms",
+    "after_ms",
+    "change_percent",
+    "low_percent",
+    "high_percent",
+)
+
+
+def _pieces(span: Span) -> Iterator[Span]:
+    """The span cut at midnights of its zone."""
+    zone_info = zone(span.tz)
+    start = span.start
+    while start < span.end:
+        cut = as_utc(start.astimezone(zone_info).date() + timedelta(days=_DAYS_AT_ONCE), tz=span.tz)
+        end = min(cut, span.end)
+        yield Span(start, end, span.tz)
+        start = end
+
+
+def _few_days(found: Found) -> tuple[str, ...]:
+    """That a series was too short, and what it would need."""
+    series, long_enough = found.looked_at[False]
+    steps, steps_long_enough = found.looked_at[True]
+    need = f"{LEAST_DAYS} days with completed runs are needed"
+    if not series:
+        return (f"no completed run with a known duration; {need} to see a level move",)
+    if not long_enough:
+        short = "the workflow has" if series == 1 else f"each of the {series:,} workflows has"
+        return (f"{short} fewer: {need} to see a level move",)
+    said = []
+    if long_enough < series:
+        said.append(f"{series - long_enough:,} of {series:,} workflows were not looked at: {need}")
+    if steps_long_enough < steps:
+        said.append(f"{steps - steps_long_enough:,} of {steps:,} steps were not looked at: {need}")
+    return tuple(said)
+
+
+def _check(workflow_id: object, *, level: float) -> None:
+    if workflow_id is not None and not isinstance(workflow_id, str):
+        raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow")
+    if not isinstance(level, int | float) or not 0 < level < 1:
+        raise InputError(f"level is {quote(level)}, expected a fraction between 0 and 1")

@@ -1,0 +1,312 @@
+"""Where the level of a daily series moves: stretches of days, and between them days on which another level begins.
+
+A series is made comparable first: what weekdays do is taken out, a single bad day is pulled in, and what is left is
+divided by its own noise, which differences between neighbouring days tell, since a moved level spoils only one of them.
+So one penalty fits all series, and counts in the same unit everywhere: a new level is worth its place only if the squared
+distances from the levels, in units of noise, fall by more than that. 20 days at 1.0 above 20 at 0.0, with a noise of 0.5,
+lower them by 20 × 20 / 40 × (1.0 / 0.5)² = 40.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from rpa_lab.inference.resampling import RESAMPLES
+
+__all__ = [
+    "LEAST_DAYS",
+    "SHORTEST",
+    "Ramp",
+    "Steady",
+    "between_places",
+    "ramp_instead",
+    "ratio_between",
+    "steady",
+    "where_levels_move",
+]
+
+SHORTEST: Final = 5
+"""So many days with runs a level lasts at least: what is shorter is an incident."""
+
+LEAST_DAYS: Final = 14
+"""From so many days with runs on a series is looked at."""
+
+WEEKS_TO_KNOW: Final = 3
+"""From so many weeks on it is known what weekdays do."""
+
+_WINDOW = 7
+_SLOWLY = 14
+_CLEARLY = 6.0
+_KNOTS = 60
+_MOST = 3.0  # noises from the days around it: what is farther off is pulled in
+_LEAST_NOISE = 1e-3  # on a logarithm: 0.1 %
+_NORMAL_MAD = 1.4826022185056018  # the standard deviation of a normal distribution in median absolute deviations
+_MEDIAN_COST = np.pi / 2  # the variance of a median in that of a mean
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steady:
+    """A series without its weekdays and incidents: `levels`, one a day, and their `noise` from day to day."""
+
+    levels: Floats
+    noise: float
+
+
+def steady(values: Floats, weekday: Ints) -> Steady:
+    """Take out of a series what weekdays and incidents do.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        One a day, in order, on a logarithm.
+    weekday : numpy.ndarray
+        Which day of the week each is, 0-6.
+
+    Returns
+    -------
+    Steady
+
+    Examples
+    --------
+    >>> days = np.arange(56)
+    >>> week = np.where(days % 7 < 5, 0.0, 0.5) + np.random.default_rng(0).normal(0, 0.02, 56)
+    >>> week[10] = 9.0  # one bad day
+    >>> cleaned = steady(week, days % 7)
+    >>> print(f"{week.std():.2f} {cleaned.levels.std():.2f} {cleaned.noise:.2f}")
+    1.19 0.02 0.02
+
+    References
+    ----------
+    Rousseeuw and Croux (1993), doi:10.1080/01621459.1993.10476408, for the scale Qn; von Neumann (1941),
+    doi:10.1214/aoms/1177731677, for noise by differences; Hampel (1974), doi:10.1080/01621459.1974.10482962, for
+    pulling in what is far from the median of its neighbours; James and Stein (1961) for shrinking the weekdays.
+    """
+    values = values - _weekdays(values, weekday)
+    noise = max(_noise(values), _LEAST_NOISE)
+    around = _around(values)
+    return Steady(levels=around + np.clip(values - around, -_MOST * noise, _MOST * noise), noise=noise)
+
+
+def where_levels_move(series: Steady, *, penalty: float) -> list[int]:
+    """The places at which another level begins, in order.
+
+    Parameters
+    ----------
+    series : Steady
+        From `steady`.
+    penalty : float
+        By how much the squared distances, in units of noise, must fall for one more level.
+
+    Returns
+    -------
+    list of int
+        None of them within `SHORTEST` of either end or of each other; empty for fewer than `LEAST_DAYS` days.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 40)
+    >>> moved = steady(np.repeat([0.0, 0.5], 20) + noise, np.arange(40) % 7)
+    >>> where_levels_move(moved, penalty=10)
+    [20]
+
+    References
+    ----------
+    Killick, Fearnhead and Eckley (2012), doi:10.1080/01621459.2012.737745; Celisse, Marot, Pierre-Jean and Rigaill
+    (2018), doi:10.1016/j.csda.2018.07.002; with ruptures: Truong, Oudre and Vayatis (2020),
+    doi:10.1016/j.sigpro.2019.107299.
+    """
+    if len(series.levels) < LEAST_DAYS:
+        return []
+    from ruptures import KernelCPD
+
+    centred = (series.levels - np.median(series.levels)) / series.noise
+    found = KernelCPD(kernel="linear", min_size=SHORTEST).fit(centred[:, None]).predict(pen=penalty)
+    return [int(place) for place in found[:-1]]
+
+
+def between_places(levels: Floats, place: int, *, level: float = 0.95) -> tuple[int, int]:
+    """Between which places of a stretch with one moved level it lies.
+
+    Those are given at which the squared distances from the two levels, in units of the noise within them, are larger than
+    at the best place by no more than a quantile of the likelihood ratio's distribution, P(x) = (1 - e^(-x/2))².
+
+    Parameters
+    ----------
+    levels : numpy.ndarray
+        One a day, from the place before to the place after it.
+    place : int
+        Where the new level begins.
+    level : float
+        Nominal coverage, fraction 0-1.
+
+    Returns
+    -------
+    tuple of int
+        The first and the last such place.
+
+    Examples
+    --------
+    >>> between_places(np.array([0.0, 0.1, 0.0, 0.1, 0.0, 0.1, 0.6, 1.1, 1.0, 1.1, 1.0, 1.1]), 6)
+    (6, 7)
+
+    References
+    ----------
+    Siegmund (1988), Confidence sets in change-point problems, doi:10.2307/1403360; Hansen (2000),
+    doi:10.1111/1468-0262.00124, for the distribution.
+    """
+    n = len(levels)
+    left = np.arange(1, n)
+    sums = np.cumsum(levels - levels.mean())[:-1]
+    gained = sums**2 * n / (left * (n - left))  # squared distances saved by two levels instead of one
+    within = float(((levels - levels.mean()) ** 2).sum() - gained[place - 1])
+    variance = max(within / max(n - 2, 1), _LEAST_NOISE**2)
+    most = -2 * np.log(1 - np.sqrt(level))
+    likely = np.flatnonzero((gained[place - 1] - gained) / variance <= most) + 1
+    return min(int(likely[0]), place), max(int(likely[-1]), place)
+
+
+def ratio_between(before: Floats, after: Floats, *, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
+    """Bounds of the difference between two levels, by the bootstrap-t over days.
+
+    Parameters
+    ----------
+    before, after : numpy.ndarray
+        Of each day of either level, on a logarithm.
+    level : float
+        Nominal coverage, fraction 0-1.
+    seed : int
+        Of the days drawn again.
+
+    Returns
+    -------
+    tuple of float
+        On the same logarithm; both the difference itself where days of a level are alike.
+
+    Examples
+    --------
+    >>> low, high = ratio_between(np.tile([0.0, 0.1], 10), np.tile([0.5, 0.6], 10))
+    >>> print(f"{low:.2f} {high:.2f}")
+    0.47 0.53
+
+    References
+    ----------
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, section 16.2, doi:10.1201/9780429246593
+    """
+    apart = float(after.mean() - before.mean())
+    means, errors = zip(*(_drawn(days, seed=[seed, place]) for place, days in enumerate((before, after))), strict=True)
+    error = float(np.hypot(*(days.std(ddof=1) / np.sqrt(len(days)) for days in (before, after))))
+    if error <= _LEAST_NOISE**2:
+        return apart, apart
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = (means[1] - means[0] - apart) / np.hypot(*errors)
+    tail = (1 - level) / 2
+    least, most = np.quantile(away[np.isfinite(away)], [tail, 1 - tail])
+    return apart - float(most) * error, apart - float(least) * error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ramp:
+    """A level that moves from day to day from the place `first` to the place `last`, by `moved` in all."""
+
+    first: int
+    last: int
+    moved: float
+
+
+def ramp_instead(series: Steady, places: list[int], *, penalty: float) -> Ramp | None:
+    """What says more of a series than levels that move on one day each: one that moves slowly, over two weeks at least.
+
+    Parameters
+    ----------
+    series : Steady
+        From `steady`.
+    places : list of int
+        From `where_levels_move`.
+    penalty : float
+        What each place costs.
+
+    Returns
+    -------
+    Ramp or None
+        None where levels that move at once say as much.
+
+    Examples
+    --------
+    >>> days = np.arange(60)
+    >>> noise = np.random.default_rng(0).normal(0, 0.05, 60)
+    >>> slowly = steady(np.clip(days - 20, 0, None) * 0.02 + noise, days % 7)
+    >>> ramp_instead(slowly, where_levels_move(slowly, penalty=10), penalty=10).first in range(16, 25)
+    True
+    """
+    if not places:
+        return None
+    levels = series.levels - series.levels.mean()
+    n = len(levels)
+    parts = np.split(levels, places)
+    by_steps = sum(float(((part - part.mean()) ** 2).sum()) for part in parts)
+    knots = np.unique(np.linspace(0, n - 1, min(n, _KNOTS)).astype(np.int64))
+    first, last = (side.ravel() for side in np.meshgrid(knots, knots, indexing="ij"))
+    long = last - first >= _SLOWLY
+    if not long.any():
+        return None
+    first, last = first[long], last[long]
+    shape = np.clip((np.arange(n) - first[:, None]) / (last - first)[:, None], 0.0, 1.0)
+    shape -= shape.mean(axis=1, keepdims=True)
+    saved = (shape @ levels) ** 2 / (shape**2).sum(axis=1)
+    best = int(np.argmax(saved))
+    by_ramp = float((levels**2).sum() - saved[best])
+    better = (by_steps - by_ramp) / series.noise**2 + penalty * (len(places) - 1)
+    if better <= _CLEARLY:
+        return None
+    moved = float(shape[best] @ levels / (shape[best] ** 2).sum())
+    return Ramp(first=int(first[best]), last=int(last[best]), moved=moved)
+
+
+def _drawn(days: Floats, *, seed: list[int]) -> tuple[Floats, Floats]:
+    """The mean and its standard error in each resample of days."""
+    drawn = days[np.random.default_rng(seed).integers(0, len(days), (RESAMPLES, len(days)))]
+    return drawn.mean(axis=1), drawn.std(axis=1, ddof=1) / np.sqrt(len(days))
+
+
+def _noise(values: Floats) -> float:
+    """The standard deviation from one day to the next but for moved levels: Qn, else (days mostly alike) by their mean size."""
+    from statsmodels.robust.scale import qn_scale
+
+    apart = np.diff(values)
+    if len(apart) < 2:
+        return 0.0
+    robust = float(qn_scale(apart)) / np.sqrt(2)
+    return robust if robust > _LEAST_NOISE else float(np.abs(apart).mean()) * np.sqrt(np.pi) / 2
+
+
+def _around(values: Floats) -> Floats:
+    """The median of each day and the three on either side, as if the series were mirrored at its ends."""
+    from scipy.ndimage import median_filter
+
+    around: Floats = median_filter(values, size=_WINDOW, mode="reflect")
+    return around
+
+
+def _weekdays(values: Floats, weekday: Ints) -> Floats:
+    """What its weekday adds to each day: its usual distance from the days around it, as far as that is more than noise."""
+    if len(values) < WEEKS_TO_KNOW * _WINDOW:
+        return np.zeros_like(values)
+    away = values - _around(values)
+    known = [(away[weekday == day], weekday == day) for day in range(_WINDOW)]
+    usual = np.zeros_like(values)
+    for these, where in known:
+        if len(these) >= WEEKS_TO_KNOW:
+            usual[where] = np.median(these)
+    usual -= usual.mean()
+    rest = away - usual
+    spread = _NORMAL_MAD * float(np.median(np.abs(rest - np.median(rest))))
+    by_chance = _MEDIAN_COST * spread**2 * (_WINDOW - 1) / len(values)  # so much of it would be there without any
+    seen = float(np.mean(usual**2))
+    return usual * max(0.0, 1 - by_chance / seen) if seen > 0 else usual
