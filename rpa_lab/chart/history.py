@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -261,9 +260,7 @@ def _domain(least: float, largest: float) -> tuple[list[float], bool]:
     if largest <= 0 or least < largest / 2:
         return [min(0.0, least), (largest or 1.0) * 1.25], False
     room = (largest - least) or largest * 0.1
-    low, high = least - 0.15 * room, largest + 0.45 * room
-    step = 10.0 ** floor(log10(room)) / 2
-    return [max(0.0, floor(low / step) * step), ceil(high / step) * step], True
+    return [max(0.0, least - 0.15 * room), largest + 0.3 * room], True
 
 
 def _signed(percent: float | None) -> str:

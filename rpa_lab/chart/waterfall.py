@@ -65,7 +65,13 @@ def part_name(
 
 
 def attribution_waterfall(
-    parts: pl.DataFrame, *, workflow_id: str, baseline_mean_ms: float, current_mean_ms: float, most: int = 8
+    parts: pl.DataFrame,
+    *,
+    workflow_id: str,
+    baseline_mean_ms: float,
+    current_mean_ms: float,
+    most: int = 8,
+    longest: bool = False,
 ) -> alt.LayerChart:
     """The largest parts of a change one below the other, each beginning where the one above it ends.
 
@@ -80,6 +86,8 @@ def attribution_waterfall(
         The mean duration before and after, ms.
     most : int
         How many parts to draw, at least 1; where there are more, the last one drawn is all others together.
+    longest : bool
+        Whether these are the longest runs only, as of `Attribution.tail`.
 
     Returns
     -------
@@ -105,7 +113,7 @@ def attribution_waterfall(
     import altair as alt
 
     change_ms = current_mean_ms - baseline_mean_ms
-    whose = f"{short(workflow_id)} · mean of the runs that completed"
+    whose = f"{short(workflow_id)} · mean of the {'longest twentieth of the ' if longest else ''}runs that completed"
     ranked = parts.filter(pl.col("change_ms").is_not_null()).sort(
         pl.col("change_ms").abs(), "kind", "node_id", descending=[True, False, False]
     )
@@ -166,7 +174,7 @@ def attribution_waterfall(
     subtitle = [whose, f"line: 95 % interval · pale: may be chance{adds_up}"]
     return finish(
         *layers,
-        title=_title(ranked, change_ms, baseline_mean_ms),
+        title=_title(ranked, change_ms, baseline_mean_ms, longest=longest),
         subtitle=subtitle,
         height=28 * rows.height + 10,
     )
@@ -265,17 +273,18 @@ def _signed(ms: float, unit: TimeUnit) -> str:
     return f"{'+' if value > 0 else '−'}{text}" if float(text.replace(",", "")) else "0"
 
 
-def _title(ranked: pl.DataFrame, change_ms: float, baseline_ms: float) -> str:
+def _title(ranked: pl.DataFrame, change_ms: float, baseline_ms: float, *, longest: bool) -> str:
+    runs = "The longest runs" if longest else "Runs"
     notable = ranked.filter(pl.col("notable").fill_null(value=False))
     moved = f"{duration_text(abs(change_ms))} {'longer' if change_ms > 0 else 'less'}"
     if notable.is_empty():
         close = baseline_ms and abs(change_ms) / baseline_ms < 0.005
-        return f"Runs take {'as long as before' if close else moved}; no part of it is surely more than chance"
+        return f"{runs} take {'as long as before' if close else moved}; no part of it is surely more than chance"
     kind, node_id, part, before, after = notable.select("kind", "node_id", "change_ms", "before", "after").row(0)
     cause = _cause(kind, node_id, part, before, after)
     if 0 < part / (change_ms or -part) <= 1:
-        return f"Runs take {moved}; {duration_text(abs(part))} of it because {cause}"
-    return f"Runs take {moved}; {cause}, which {'adds' if part > 0 else 'saves'} {duration_text(abs(part))}"
+        return f"{runs} take {moved}; {duration_text(abs(part))} of it because {cause}"
+    return f"{runs} take {moved}; {cause}, which {'adds' if part > 0 else 'saves'} {duration_text(abs(part))}"
 
 
 def _cause(kind: str, node_id: str | None, change_ms: float, before: float | None, after: float | None) -> str:

@@ -15,7 +15,7 @@ from rpa_lab.period import Span, as_utc, zone
 if TYPE_CHECKING:
     from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
-__all__ = ["before_and_after", "period_text", "periods_of"]
+__all__ = ["before_and_after", "from_first_to_last", "period_text", "periods_of"]
 
 _WEEK = 7
 
@@ -92,6 +92,11 @@ def before_and_after(
     if records.start - before.start <= before.length / 2:
         return before, period
     return _halves(Span(max(period.start, records.start), max(min(period.end, records.end), records.start), period.tz))
+
+
+def from_first_to_last(before: Span, now: Span) -> Span:
+    """Both periods, and what lies between them."""
+    return Span(min(before.start, now.start), max(before.end, now.end), now.tz)
 
 
 def period_text(period: str, *, tz: str) -> str:

@@ -10,37 +10,57 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rpa_lab.chart.theme import short
+from rpa_lab.analysis.attribution_strata import UNKNOWN
+from rpa_lab.analysis.attribution_tail import TailAttribution
+from rpa_lab.chart.theme import empty, short
+from rpa_lab.chart.waterfall import attribution_waterfall, part_name
 from rpa_lab.inference.intervals import DAYS
 from rpa_lab.report.before_after import period_text
-from rpa_lab.report.block import Kpi, Kpis, Text
+from rpa_lab.report.block import Block, Chart, Kpi, Kpis, Table, Text
+from rpa_lab.report.comparison_tables import parts_table
 from rpa_lab.report.model import Provenance, Report, ReportPeriod
+from rpa_lab.report.performance import busiest
 from rpa_lab.units import count_text, duration_text, percent_text
 
 if TYPE_CHECKING:
+    import altair as alt
+
     from rpa_lab.analysis.attribution import Attribution, Attributions
     from rpa_lab.analysis.history import History
     from rpa_lab.storage.store import TimeSeriesStore
 
-__all__ = ["begin", "caution", "doubts", "history_words", "key_figures", "most_changed", "tail_words", "where_to_look"]
+__all__ = [
+    "begin",
+    "caution",
+    "doubts",
+    "history_words",
+    "key_figures",
+    "longest_runs",
+    "most_changed",
+    "since_when",
+    "versions_to_compare",
+    "waterfall",
+    "where_to_look",
+]
 
 _LEAST_A_SIDE: Final = 14
 _FAILED_MORE: Final = 0.05
 
 
-def most_changed(found: Attributions) -> str | None:
+def most_changed(found: Attributions, *, otherwise: pl.DataFrame) -> str:
     """The workflow whose mean duration changed most surely.
 
     Parameters
     ----------
     found : Attributions
         Of all workflows.
+    otherwise : polars.DataFrame
+        `Lab.workflows` of all time: where none ran in both periods, the busiest of these is meant.
 
     Returns
     -------
-    str or None
-        That with the least p-value, of equals the one that changed most in percent, then the first by name; None where
-        no workflow ran in both periods.
+    str
+        That with the least p-value, of equals the one that changed most in percent, then the first by name.
     """
     ranked = found.table.sort(
         "p_value",
@@ -49,7 +69,56 @@ def most_changed(found: Attributions) -> str | None:
         descending=[False, True, False],
         nulls_last=True,
     )
-    return str(ranked["workflow_id"][0]) if ranked.height else None
+    return str(ranked["workflow_id"][0]) if ranked.height else str(busiest(otherwise))
+
+
+def versions_to_compare(found: Attribution, *, most: int = 6) -> list[str]:
+    """The versions of a workflow to hold against one another: that with most runs before comes first.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+    most : int
+        How many: those with most runs.
+
+    Returns
+    -------
+    list of str
+        Empty where there are fewer than two.
+    """
+    if "workflow_version" not in found.versions.columns:
+        return []
+    runs = pl.col("runs_before") + pl.col("runs_after")
+    named = found.versions.filter(pl.col("workflow_version") != UNKNOWN)
+    kept = named.sort(runs, "workflow_version", descending=[True, False]).head(most)
+    first = kept.sort("runs_before", runs, "workflow_version", descending=[True, True, False])
+    return first["workflow_version"].to_list() if kept.height > 1 else []
+
+
+def waterfall(found: Attribution | TailAttribution | None) -> alt.LayerChart:
+    """The parts of a change as a chart; where there is none, a chart that says so.
+
+    Parameters
+    ----------
+    found : Attribution, TailAttribution or None
+        Of one workflow, or of its longest runs.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    if found is None:
+        return empty(title="There are too few runs for the longest to be compared", subtitle="400 a side are needed")
+    if found.baseline_mean_ms is None or found.current_mean_ms is None:
+        return empty(title="There is no change to explain", subtitle=short(found.workflow_id))
+    return attribution_waterfall(
+        found.parts,
+        workflow_id=found.workflow_id,
+        baseline_mean_ms=found.baseline_mean_ms,
+        current_mean_ms=found.current_mean_ms,
+        longest=isinstance(found, TailAttribution),
+    )
 
 
 def begin(found: Attribution, *, store: TimeSeriesStore) -> Report:
@@ -70,7 +139,7 @@ def begin(found: Attribution, *, store: TimeSeriesStore) -> Report:
     starts, ends = zip(*(period.split("/") for period in (found.baseline_period, found.current_period)), strict=True)
     return Report(
         title=f"What changed in {short(found.workflow_id, most=120)}",
-        summary=_summary(found),
+        summary=found.sentence,
         period=ReportPeriod(text=f"{now} against {before} ({found.tz})", start=min(starts), end=max(ends), tz=found.tz),
         provenance=Provenance.of(store, n=found.baseline_runs + found.current_runs),
         warnings=doubts(found),
@@ -100,25 +169,28 @@ def key_figures(found: Attribution) -> Kpis:
     if found.change_low_ms is not None and found.change_high_ms is not None:
         between = f"{duration_text(found.change_low_ms)} to {duration_text(found.change_high_ms)}"
         change.append(f"{found.level * 100:g} %: {between}")
-    sure = {True: "more than chance", False: "may be chance", None: "undecided"}[found.significant]
+    chance = {True: "unlikely", False: "possible", None: "undecided"}[found.significant]
     tone = "" if not found.significant else "bad" if (found.change_ms or 0) > 0 else "good"
-    largest = found.parts.head(1)
-    share = largest["share"][0] if largest.height else None
+    first = found.parts.filter(pl.col("notable")).head(1)
+    names = [
+        part_name(kind, node, part, before=was, after=now_is, most=28)
+        for kind, node, part, was, now_is in first.select("kind", "node_id", "change_ms", "before", "after").rows()
+    ]
     return Kpis(
         tiles=(
             Kpi(label="Mean before", value=found.baseline_mean_ms, unit="ms", note=before),
             Kpi(label="Mean now", value=found.current_mean_ms, unit="ms", note=now),
             Kpi(label="Change", value=found.change_ms, unit="ms", note=" · ".join(change), tone=tone),
             Kpi(
-                label="Is that chance?",
-                value=sure,
+                label="That it is chance",
+                value=chance,
                 note="too few days" if found.p_value is None else f"p = {found.p_value:.2g}",
             ),
             Kpi(
-                label="Largest part of it",
-                value=share,
-                unit="fraction",
-                note="of the change" if share is not None else "there is no change to split",
+                label="Largest sure part",
+                value=first["change_ms"][0] if names else None,
+                unit="ms",
+                note=names[0] if names else "no part is sure",
             ),
             Kpi(
                 label="Did not complete",
@@ -159,27 +231,53 @@ def doubts(found: Attribution) -> tuple[str, ...]:
     return tuple(dict.fromkeys(said))
 
 
-def tail_words(found: Attribution) -> Text:
-    """What became of the longest runs, in words.
+def longest_runs(found: Attribution, chart: alt.LayerChart) -> tuple[Block, ...]:
+    """What became of the longest runs: a chart, its words and its table, or why there are none.
 
     Parameters
     ----------
     found : Attribution
         Of one workflow.
+    chart : altair.LayerChart
+        From `waterfall`.
 
     Returns
     -------
-    Text
+    tuple of blocks
     """
     if found.tail is None:
-        return Text(
-            text="There are too few runs to say what became of the longest twentieth of them. What made the mean longer"
-            " need not be what makes single runs very long."
+        return (
+            Text(
+                text="There are too few runs to say what became of the longest twentieth of them. What made the mean "
+                "longer need not be what makes single runs very long."
+            ),
         )
-    return Text(
+    words = Text(
         text=f"{found.tail.sentence} They are the longest twentieth of each period's runs: where other parts stand out "
         "here than above, what makes the average run longer is not what makes runs very long."
     )
+    return Chart.of(chart), words, parts_table(found.tail, title="The parts of the longest runs' change")
+
+
+def since_when(found: History, chart: alt.LayerChart, points: Table) -> tuple[Block, ...]:
+    """The history of a workflow: a chart, its words, and a table where anything changed.
+
+    Parameters
+    ----------
+    found : History
+        Of one workflow.
+    chart : altair.LayerChart
+        `rpa_lab.chart.history.history_timeline` of it.
+    points : Table
+        `rpa_lab.report.comparison_tables.change_points_table` of it.
+
+    Returns
+    -------
+    tuple of blocks
+    """
+    if found.days.is_empty():
+        return (history_words(found),)
+    return Chart.of(chart), history_words(found), *((points,) if points.rows else ())
 
 
 def history_words(found: History) -> Text:
@@ -194,16 +292,20 @@ def history_words(found: History) -> Text:
     -------
     Text
     """
+    if found.days.is_empty():
+        return Text(text=" ".join(["No day has runs enough to know its level.", *map(_sentence, found.warnings)]))
     points = found.change_points.table
     rate = found.change_points.false_alarms_per_year
+    often = f"once in {1 / rate:.3g} years" if 0 < rate < 1 else f"{rate:.3g} times a year"
     found_text = (
         f"{count_text(points.height, 'change')} of level {'is' if points.height == 1 else 'are'} found"
         if points.height
         else "No change of level is found"
     )
     return Text(
-        text=f"{found_text}, of whole runs and of single steps. Where nothing changes, this finds a change {rate:g} "
-        "times a year in a workflow. A version, a host or a note near a change is a neighbour in time, not a cause."
+        text=f"{found_text}, of whole runs and of single steps. Where nothing changes, this finds a change {often} in "
+        "a workflow's runs, and as often in its steps. A version, a host or a note near a change is a "
+        "neighbour in time, not a cause."
     )
 
 
@@ -251,10 +353,6 @@ def where_to_look(found: Attribution) -> Text:
         text=f"Both periods need runs that completed, with a known duration. There are: {'; '.join(texts)}. Choose a "
         "longer period, or name both (baseline and current)."
     )
-
-
-def _summary(found: Attribution) -> str:
-    return found.sentence
 
 
 def _sentence(text: str) -> str:

@@ -11,17 +11,19 @@ from rpa_lab.inference.intervals import DAYS
 from rpa_lab.query.metric import metric_of, table_of
 from rpa_lab.readable import speaks_of
 from rpa_lab.records import split_node_path
-from rpa_lab.report.block import UNITS, Column, Table
+from rpa_lab.report.block import UNITS, Column, Table, value_text
 from rpa_lab.units import duration_text, name_text, number_text
 
 if TYPE_CHECKING:
-    from rpa_lab.analysis.attribution import Attribution
+    from rpa_lab.analysis.attribution import Attribution, Attributions
+    from rpa_lab.analysis.attribution_tail import TailAttribution
     from rpa_lab.analysis.history import ChangePoints
     from rpa_lab.query.comparison import Comparison
 
 __all__ = [
     "change_points_table",
     "differences_tables",
+    "kinds_tables",
     "metric_words",
     "parts_table",
     "strata_table",
@@ -29,6 +31,8 @@ __all__ = [
 ]
 
 _MOST: Final = 20
+_MOST_PARTS: Final = 10
+_KINDS: Final = {"ms": "durations", "percent": "rates"}
 _NAMES: Final = {"avg": "mean", "std": "standard deviation", "sum": "total", "min": "least", "max": "greatest"}
 
 
@@ -62,13 +66,13 @@ def metric_words(metric: str) -> str:
     return f"{words} ({which})" if of else words
 
 
-def parts_table(found: Attribution, *, title: str = "The parts of the change") -> Table:
+def parts_table(found: Attribution | TailAttribution, *, title: str = "The parts of the change") -> Table:
     """Every part of a change, the largest first, with its interval.
 
     Parameters
     ----------
-    found : Attribution
-        Of one workflow, or its tail.
+    found : Attribution or TailAttribution
+        Of one workflow, or of its longest runs.
     title : str
         Of the table.
 
@@ -76,29 +80,29 @@ def parts_table(found: Attribution, *, title: str = "The parts of the change") -
     -------
     Table
     """
+    ends = [found.change_low_ms, found.change_high_ms]
+    sure = None not in ends and (min(ends) > 0 or max(ends) < 0)  # type: ignore[type-var, operator]
+    parts = found.parts.head(_MOST_PARTS)
+    unit = typical_unit(parts["change_ms"].to_list())
     rows = [
         (
             part_name(kind, node, change, before=before, after=after, most=120),
             change,
-            low,
-            high,
-            share,
-            _moved(kind, before),
-            _moved(kind, after),
-            "yes" if notable else "may be chance",
+            _between(low, high, unit=unit),
+            share if sure else None,
+            _moved(kind, before, after),
+            "yes" if notable else "–",
         )
-        for kind, node, change, low, high, share, before, after, notable in found.parts.head(_MOST)
-        .select("kind", "node_id", "change_ms", "low_ms", "high_ms", "share", "before", "after", "notable")
-        .rows()
+        for kind, node, change, low, high, share, before, after, notable in parts.select(
+            "kind", "node_id", "change_ms", "low_ms", "high_ms", "share", "before", "after", "notable"
+        ).rows()
     ]
     columns = (
         Column(name="part", label="part"),
         Column(name="change_ms", label="change", unit="ms"),
-        Column(name="low_ms", label="at least", unit="ms"),
-        Column(name="high_ms", label="at most", unit="ms"),
+        _interval(found.level, unit.symbol),
         Column(name="share", label="of the change", unit="fraction"),
-        Column(name="before", label="before"),
-        Column(name="after", label="after"),
+        Column(name="moved", label="before → now"),
         Column(name="notable", label="holds"),
     )
     left_out = found.parts.height - len(rows)
@@ -108,7 +112,7 @@ def parts_table(found: Attribution, *, title: str = "The parts of the change") -
         title=title,
         columns=columns,
         rows=tuple(rows),
-        note=f"Of a run's mean duration. Bounds are {found.level * 100:g} % intervals; they speak of {about}. A part "
+        note=f"Of a run's mean duration. The intervals speak of {about}. A part "
         f"holds where it differs from 0 after correction for the number of parts.{more}",
     )
 
@@ -150,6 +154,26 @@ def strata_table(strata: pl.DataFrame, *, label: str) -> Table:
     )
 
 
+def kinds_tables(found: Attribution) -> tuple[Table, ...]:
+    """What kinds of runs make of the change, as far as they were told apart: by what was asked for, and by version.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+
+    Returns
+    -------
+    tuple of Table
+        A workflow of one version has no table of versions.
+    """
+    by_kind = (
+        () if found.strata is None else (strata_table(found.strata, label=str(found.by).removeprefix("context.")),)
+    )
+    by_version = (strata_table(found.versions, label="version"),) if found.versions.height > 1 else ()
+    return by_kind + by_version
+
+
 def differences_tables(found: Comparison, *, title: str) -> tuple[Table, ...]:
     """The groups side by side: a table for each unit, with differences, intervals and corrected p-values.
 
@@ -165,7 +189,7 @@ def differences_tables(found: Comparison, *, title: str) -> tuple[Table, ...]:
     tuple of Table
     """
     units = found.table["unit"].unique(maintain_order=True).to_list()
-    return tuple(_of_unit(found, found.table.filter(pl.col("unit").eq_missing(unit)), unit, title) for unit in units)
+    return tuple(_of_unit(found, found.table.filter(pl.col("unit") == unit), unit, title) for unit in units)
 
 
 def change_points_table(found: ChangePoints, *, most: int = _MOST) -> Table:
@@ -191,8 +215,7 @@ def change_points_table(found: ChangePoints, *, most: int = _MOST) -> Table:
             before,
             after,
             percent,
-            low,
-            high,
+            f"{low:.3g} to {high:.3g}",
             _neighbour(text, days),
         )
         for node, on, earliest, latest, before, after, percent, low, high, text, days in shown.select(
@@ -216,9 +239,8 @@ def change_points_table(found: ChangePoints, *, most: int = _MOST) -> Table:
         Column(name="before_ms", label="before", unit="ms"),
         Column(name="after_ms", label="after", unit="ms"),
         Column(name="change_percent", label="change", unit="percent"),
-        Column(name="low_percent", label="at least", unit="percent"),
-        Column(name="high_percent", label="at most", unit="percent"),
-        Column(name="near", label="what was changed about then"),
+        _interval(found.level, "%"),
+        Column(name="near", label="changed about then"),
     )
     return Table(
         title="Changes of level",
@@ -229,13 +251,13 @@ def change_points_table(found: ChangePoints, *, most: int = _MOST) -> Table:
     )
 
 
-def workflows_table(table: pl.DataFrame, *, most: int = _MOST) -> Table:
+def workflows_table(found: Attributions, *, most: int = _MOST) -> Table:
     """What changed in each workflow, sure changes first.
 
     Parameters
     ----------
-    table : polars.DataFrame
-        `Attributions.table`.
+    found : Attributions
+        Of all workflows.
     most : int
         How many to show.
 
@@ -243,23 +265,21 @@ def workflows_table(table: pl.DataFrame, *, most: int = _MOST) -> Table:
     -------
     Table
     """
+    shown = found.table.head(most)
+    unit = typical_unit(shown["change_ms"].to_list())
     rows = [
         (
             name_text(workflow),
             before,
             after,
             change,
-            low,
-            high,
+            _between(low, high, unit=unit),
             p,
             q,
             runs_before + runs_after,
             "–" if kind is None else part_name(kind, node, part, before=None, after=None, most=60),
         )
-        for workflow, before, after, change, low, high, p, q, runs_before, runs_after, kind, node, part in table.head(
-            most
-        )
-        .select(
+        for workflow, before, after, change, low, high, p, q, runs_before, runs_after, kind, node, part in shown.select(
             "workflow_id",
             "baseline_mean_ms",
             "current_mean_ms",
@@ -273,74 +293,87 @@ def workflows_table(table: pl.DataFrame, *, most: int = _MOST) -> Table:
             "kind",
             "node_id",
             "part_ms",
-        )
-        .rows()
+        ).rows()
     ]
     columns = (
         Column(name="workflow", label="workflow"),
-        Column(name="before_ms", label="mean before", unit="ms"),
-        Column(name="after_ms", label="mean now", unit="ms"),
+        Column(name="before_ms", label="before", unit="ms"),
+        Column(name="after_ms", label="now", unit="ms"),
         Column(name="change_ms", label="change", unit="ms"),
-        Column(name="low_ms", label="at least", unit="ms"),
-        Column(name="high_ms", label="at most", unit="ms"),
+        _interval(found.level, unit.symbol),
         Column(name="p_value", label="p"),
         Column(name="q_value", label="q"),
         Column(name="n", label="runs", unit="count"),
         Column(name="part", label="largest part"),
     )
-    left_out = table.height - len(rows)
+    left_out = found.table.height - len(rows)
     more = f" {left_out:,} more are not shown." if left_out > 0 else ""
     return Table(
         title="All workflows",
         columns=columns,
         rows=tuple(rows),
-        note="q is p corrected for the number of workflows (Benjamini-Hochberg): a change is sure where it is at "
+        note="Means of the runs that completed. q is p corrected for the number of workflows (Benjamini-Hochberg): a change is sure where it is at "
         f"most 5 %.{more}",
     )
 
 
-def _of_unit(found: Comparison, table: pl.DataFrame, unit: str | None, title: str) -> Table:
-    columns = ("value", "difference", "difference_low", "difference_high", "ratio", "p_value", "q_value", "n", "days")
+def _of_unit(found: Comparison, table: pl.DataFrame, unit: str, title: str) -> Table:
+    known = unit if unit in UNITS else ""
+    others = table.filter(pl.col("group") != found.against)
+    in_time = typical_unit(others["difference"].to_list()) if unit == "ms" else None
+    columns = ("value", "difference", "difference_low", "difference_high", "p_value", "q_value", "n", "days")
     rows = [
         (
             metric_words(metric),
-            name_text(str(group or "not known")),
+            name_text(group),
             value,
-            *([None] * 4 if group == found.against else held),
+            None if group == found.against else difference,
+            _between(low, high, unit=in_time),
+            *held,
         )
-        + (p, q, n, days)
-        for metric, group, value, *held, p, q, n, days in table.select("metric", "group", *columns).rows()
+        for metric, group, value, difference, low, high, *held in table.select("metric", "group", *columns).rows()
     ]
-    known = unit if unit in UNITS else ""
+    symbol = in_time.symbol if in_time is not None else "points" if unit == "percent" else ""
     heads = (
         Column(name="metric", label="what"),
-        Column(name="group", label=found.by.replace("_", " ")),
-        Column(name="value", label="value" if known or not unit else f"value ({unit})", unit=known or ""),
-        Column(name="difference", label="difference", unit=known or ""),
-        Column(name="difference_low", label="at least", unit=known or ""),
-        Column(name="difference_high", label="at most", unit=known or ""),
-        Column(name="ratio", label="ratio"),
+        Column(name="group", label=found.by.removeprefix("workflow_").replace("_", " ")),
+        Column(name="value", label="value" if known or not unit else f"value ({unit})", unit=known),
+        Column(name="difference", label="difference", unit=known),
+        _interval(found.level, symbol),
         Column(name="p_value", label="p"),
         Column(name="q_value", label="q"),
         Column(name="n", label="n", unit="count"),
         Column(name="days", label="days", unit="count"),
     )
-    points = " Differences are percent points." if unit == "percent" else ""
-    kind = {"ms": "durations", "percent": "rates"}.get(unit or "", "numbers")
+    points = " Differences of rates are percent points." if unit == "percent" else ""
     return Table(
-        title=f"{title}: {kind}",
+        title=f"{title}: {_KINDS.get(unit, 'numbers')}",
         columns=heads,
         rows=tuple(rows),
-        note=f"Differences are to {name_text(found.against)}; bounds are {found.level * 100:g} % intervals. q is p "
-        f"corrected for all rows of the comparison (Benjamini-Hochberg).{points}",
+        note=f"Differences are to {name_text(found.against)}.{points} q is p corrected for all rows of the comparison "
+        "(Benjamini-Hochberg).",
     )
 
 
-def _moved(kind: str, value: float | None) -> str:
-    """What a part was or is: attempts per run, or a duration."""
-    if value is None:
+def _between(low: float | None, high: float | None, *, unit: TimeUnit | None) -> str:
+    """An interval in words, in the unit of a column of durations; a dash where it isn't known."""
+    if low is None or high is None:
         return "–"
-    return f"{number_text(value)} a run" if kind == "attempts" else duration_text(value)
+    ends = [number_text(end) if unit is None else in_unit(end, unit) for end in (low, high)]
+    return " to ".join(ends)
+
+
+def _interval(level: float, symbol: str = "") -> Column:
+    return Column(name="interval", label=f"{level * 100:g} % interval{f' ({symbol})' if symbol else ''}")
+
+
+def _moved(kind: str, before: float | None, after: float | None) -> str:
+    """What a part was and is: attempts per run, or a duration."""
+    if kind == "mix":
+        return "–"
+    text = number_text if kind == "attempts" else duration_text
+    ends = ["–" if value is None else text(value) for value in (before, after)]
+    return " → ".join(ends) + (" a run" if kind == "attempts" else "")
 
 
 def _neighbour(text: str | None, days: float | None) -> str:
