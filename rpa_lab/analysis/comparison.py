@@ -8,7 +8,7 @@ so the p-values are corrected for all of them together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import polars as pl
 
@@ -63,7 +63,7 @@ class ComparativeAnalyzer:
         Parameters
         ----------
         by : str
-            What makes a group: a word of `rpa_lab.analysis.breakdown.GROUPS` (``"robot"``, ``"version"``, ``"step"`` …),
+            What makes a group: a word of `rpa_lab.analysis.breakdown.GROUPS` (``"robot"``, ``"version"``, ``"step"``),
             a column of names (``"workflow_version"``), or ``"period"``.
         groups : sequence of str, optional
             Which, in this order; default all that ran in the period, those with most rows first. Of periods: what a
@@ -109,7 +109,6 @@ class ComparativeAnalyzer:
         ('host', ('p50 of completed', 'days'))
         """
         _check(workflow_id, filters)
-        self.store.check_workflow(workflow_id)
         only = {**(filters or {}), **({"workflow_id": workflow_id} if workflow_id is not None else {})}
         table, column = _grouping(by)
         named = [metrics] if isinstance(metrics, str) else list(metrics)
@@ -125,9 +124,12 @@ class ComparativeAnalyzer:
             compared = self._periods(groups, only)
         else:
             compared, warnings = self._groups(table, column, groups, only, self.store.span(period))
-        return compare_sides(
+        found = compare_sides(
             self.store, compared, measures, by=by, against=against, level=level, seed=seed, warnings=warnings
         )
+        if not found.table["n"].sum():
+            self.store.check_workflow(workflow_id)
+        return found
 
     def _sides(self, said: Mapping[str, Mapping[str, Any]], only: dict[str, Any], period: PeriodLike) -> list[Side]:
         if not isinstance(said, Mapping):
@@ -165,10 +167,9 @@ class ComparativeAnalyzer:
         warnings = (f"{nameless:,} rows of {table} say no {column}: they are in no group",) if nameless else ()
         if groups is None:
             if len(there) < 2:
+                self.store.check_workflow(only.get("workflow_id"))
                 held = ", ".join(there) or "none"
-                raise InputError(
-                    f"there is nothing to compare: of {column} the period has {held}, expected two or more"
-                )
+                raise InputError(f"nothing to compare: of {column} the period has {held}, expected two or more")
             names = list(there)
         else:
             names = [groups] if isinstance(groups, str) else list(groups)
@@ -177,12 +178,8 @@ class ComparativeAnalyzer:
                 known = counted(self.store.span("all"), {})
             for name in names:
                 if name not in known:
-                    said = (
-                        f"the store has no {column.removesuffix('_id')}"
-                        if column.endswith("_id")
-                        else f"no {column} is"
-                    )
-                    raise unknown_name(said, name, [value for value in known if value is not None])
+                    values = [value for value in known if value is not None]
+                    raise unknown_name(f"the store has no {column.removesuffix('_id')}", name, values)
         return [Side(name=name, span=span, filters=only, column=column) for name in names], warnings
 
 
@@ -197,7 +194,7 @@ def _grouping(by: str) -> tuple[str, str | None]:
         if by in columns:
             return table, by
     known = [*GROUPS, _PERIOD, *dict.fromkeys(column for _, column in GROUPS.values())]
-    raise unknown_name("there are no groups by", cast("str", by), known, most=len(known))
+    raise unknown_name("there are no groups by", by, known, most=len(known))
 
 
 def _check(workflow_id: object, filters: object) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -14,14 +15,14 @@ from rpa_lab.inference.resampling import LEAST_DAYS
 from rpa_lab.inference.shift import LEAST_A_SIDE
 from rpa_lab.period import Span, zone
 from rpa_lab.query.comparison import COLUMNS, Comparison, against_first, corrected
-from rpa_lab.query.day_cells import Cells, hours_by_day, of_measure, sample_of
+from rpa_lab.query.day_cells import Cells, Sample, hours_by_day, of_measure, sample_of
 from rpa_lab.query.doubts import about_drops, about_period, about_running
 from rpa_lab.query.held_against import Against, Held
 from rpa_lab.query.measure import Measure
 from rpa_lab.query.sides import DAY, Side, rows_of
 from rpa_lab.storage.store import TimeSeriesStore
 
-__all__ = ["compare_sides", "measures_named"]
+__all__ = ["compare_sides", "compared", "measures_named"]
 
 _LONGER: Final = 1.1  # from this ratio on periods are called of different length
 
@@ -73,57 +74,86 @@ def compare_sides(
     ordered = _in_order(sides, against)
     _check(level, seed)
     tables = list(dict.fromkeys(measure.metric.table.name for measure in measures))
-    rows = {
-        table: store.collect(lambda table=table: rows_of(store, ordered, table, _columns(measures, table)))  # type: ignore[misc]
-        for table in tables
-    }
+
+    def read(table: str) -> pl.DataFrame:
+        return store.collect(lambda: rows_of(store, ordered, table, _columns(measures, table)))
+
+    rows = {table: read(table) for table in tables}
     spans = [side.span for side in ordered]
-    dates = _dates(spans, [frame[DAY] for frame in rows.values()], now=store.now)
-    hours = None
-    if any(measure.kind == "total" for measure in measures):
-        hours = hours_by_day(spans, dates, now=store.now)
-    numbers = {span: number for number, span in enumerate(sorted(set(spans), key=lambda span: (span.start, span.end)))}
-    held = Held(
-        dates=dates.to_physical().to_numpy().astype(np.int64),
-        periods=tuple(numbers[span] for span in spans),
-        hypotheses=len(measures) * (len(ordered) - 1),
-        level=level,
-        seed=seed,
-    )
-    parts, samples, seen = [], {}, []
-    for measure in measures:
-        of_table = rows[measure.metric.table.name]
-        if measure.sample is not None and measure.sample not in samples:
-            samples[measure.sample] = sample_of(of_table, measure, dates=dates, sides=len(ordered))
-        sample = samples.get(measure.sample) if measure.sample is not None else None
-        cells = of_measure(of_table, measure, sample, dates=dates, spans=spans, hours=hours)
-        found = held.against_first(measure, cells, sample)
-        parts.append(_rows(measure, [side.name for side in ordered], cells, found))
-        seen.append((measure, cells))
-    values = pl.concat(parts)
-    table = corrected(against_first(values.lazy(), first=ordered[0].name).collect(), level=level).select(COLUMNS)
+    names = [side.name for side in ordered]
+    table, doubts = compared(rows, spans, measures, names=names, now=store.now, level=level, seed=seed)
     whole = Span(min(span.start for span in spans), max(span.end for span in spans), spans[0].tz)
+    said = [*warnings, *doubts, *_about_rows(store, rows, spans)]
     return Comparison(
         by=by,
-        groups=tuple(side.name for side in ordered),
+        groups=tuple(names),
         metrics=tuple(measure.name for measure in measures),
-        against=ordered[0].name,
+        against=names[0],
         time_period=str(whole),
         tz=whole.tz,
         level=level,
         counted=_counted(measures),
         table=table,
-        warnings=tuple(
-            dict.fromkeys(
-                [
-                    *warnings,
-                    *_about_periods(ordered, dates, measures),
-                    *_about_days(ordered, seen, table, held),
-                    *_about_rows(store, rows, spans),
-                ]
-            )
-        ),
+        warnings=tuple(dict.fromkeys(said)),
     )
+
+
+def compared(
+    rows: Mapping[str, pl.DataFrame],
+    spans: Sequence[Span],
+    measures: Sequence[Measure],
+    *,
+    names: Sequence[str],
+    now: datetime,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[pl.DataFrame, list[str]]:
+    """The same of rows that are there already.
+
+    Parameters
+    ----------
+    rows : mapping of str to DataFrame
+        By table: `rpa_lab.query.sides.GROUP`, `rpa_lab.query.sides.DAY` and what the measures read.
+    spans : sequence of Span
+        The period of each side.
+    measures : sequence of Measure
+        Which.
+    names : sequence of str
+        How each side is called; the first is what the others are held against.
+    now : datetime
+        Days after it count for nothing.
+    level, seed : float, int
+        As for `compare_sides`.
+
+    Returns
+    -------
+    tuple of DataFrame and list of str
+        A `Comparison`'s table, and what makes it doubtful.
+    """
+    dates = _dates(spans, [frame[DAY] for frame in rows.values()], now=now)
+    totals = any(measure.kind == "total" for measure in measures)
+    hours = hours_by_day(spans, dates, now=now) if totals else None
+    numbers = {span: number for number, span in enumerate(sorted(set(spans), key=lambda span: (span.start, span.end)))}
+    held = Held(
+        dates=dates.to_physical().to_numpy().astype(np.int64),
+        periods=tuple(numbers[span] for span in spans),
+        hypotheses=len(measures) * (len(names) - 1),
+        level=level,
+        seed=seed,
+    )
+    samples: dict[tuple[str, str, str | None], Sample | None] = {}
+    parts, cells = [], []
+    for measure in measures:
+        of_table = rows[measure.metric.table.name]
+        if measure.sample is not None and measure.sample not in samples:
+            samples[measure.sample] = sample_of(of_table, measure, dates=dates, sides=len(names))
+        sample = samples[measure.sample] if measure.sample is not None else None
+        cells.append(of_measure(of_table, measure, sample, dates=dates, spans=spans, hours=hours))
+        parts.append(_rows(measure, names, cells[-1], held.against_first(measure, cells[-1], sample)))
+    table = against_first(pl.concat(parts).lazy(), first=names[0]).collect()
+    table = corrected(table, level=level).select(COLUMNS)
+    doubts = [*_about_periods(spans, dates, measures), *_about_days(names, measures, cells, table, held)]
+    return table, doubts
 
 
 def measures_named(metrics: Sequence[Measure]) -> list[Measure]:
@@ -212,13 +242,13 @@ def _counted(measures: Sequence[Measure]) -> str:
     return "; ".join(said) or "all rows"
 
 
-def _about_periods(sides: Sequence[Side], dates: pl.Series, measures: Sequence[Measure]) -> list[str]:
-    spans = list(dict.fromkeys(side.span for side in sides))
+def _about_periods(of_sides: Sequence[Span], dates: pl.Series, measures: Sequence[Measure]) -> list[str]:
+    spans = list(dict.fromkeys(of_sides))
     if len(spans) < 2:
         return []
     said = []
     ordered = sorted(spans, key=lambda span: (span.start, span.end))
-    if any(earlier.end > later.start for earlier, later in zip(ordered, ordered[1:], strict=False)):
+    if any(earlier.end > later.start for earlier, later in pairwise(ordered)):
         said.append("the periods overlap: what lies in both is on both sides, and they differ less than they seem to")
     lengths = [span.length / timedelta(days=1) for span in spans]
     if max(lengths) > _LONGER * min(lengths):
@@ -240,17 +270,16 @@ def _weekdays(span: Span, dates: pl.Series) -> tuple[float, ...]:
     clock = zone(span.tz)
     first: date = span.start.astimezone(clock).date()
     last: date = (span.end - timedelta(microseconds=1)).astimezone(clock).date()
-    days = dates.filter(dates.is_between(first, last)).dt.weekday()
-    return tuple(round(float((days == weekday).mean() or 0.0), 2) for weekday in range(1, 8))
+    days = dates.filter(dates.is_between(first, last)).dt.weekday().to_numpy()
+    return tuple(round(float((days == weekday).mean()), 2) for weekday in range(1, 8))
 
 
 def _about_days(
-    sides: Sequence[Side], seen: Sequence[tuple[Measure, Cells]], table: pl.DataFrame, held: Held
+    names: Sequence[str], measures: Sequence[Measure], cells: Sequence[Cells], table: pl.DataFrame, held: Held
 ) -> list[str]:
     said = []
-    days = np.min([(cells.ran > 0).sum(axis=0) for _, cells in seen], axis=0)
-    names = np.array([side.name for side in sides])
-    few, fewer = names[days < LEAST_DAYS], names[days < LEAST_A_SIDE]
+    days, of = np.min([(each.ran > 0).sum(axis=0) for each in cells], axis=0), np.array(names)
+    few, fewer = of[days < LEAST_DAYS], of[days < LEAST_A_SIDE]
     if len(few):
         said.append(
             f"fewer than {LEAST_DAYS} days with runs of {_some(few)}: intervals there speak of these runs only, not of "
@@ -258,7 +287,7 @@ def _about_days(
         )
     if len(fewer):
         said.append(f"fewer than {LEAST_A_SIDE} days with runs of {_some(fewer)}: undecided whether that is chance")
-    if extremes := [measure.name for measure, _ in seen if measure.kind == "extreme"]:
+    if extremes := [measure.name for measure in measures if measure.kind == "extreme"]:
         said.append(f"{', '.join(extremes)}: nobody can tell from days how far an extreme can be trusted")
     tested = int(table["p_value"].count())
     if tested and held.least_p * tested > 1 - held.level:

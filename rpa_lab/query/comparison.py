@@ -1,4 +1,4 @@
-"""Several groups by several metrics, each held against one of them: what differs, by how much, and is it chance?
+"""Several groups by several metrics, each held against one of them: what differs, by how much, and how surely.
 
 Differences and ratios are arithmetic: of a p95 of 12 s and one of 10 s they are 2 s and 1.2. Whether days alone would
 make them is said beside: by an interval, and by a p-value that is corrected for how many differences are looked at.
@@ -155,10 +155,10 @@ def corrected(table: pl.DataFrame, *, level: float) -> pl.DataFrame:
     from scipy.stats import false_discovery_control
 
     known = table["p_value"].is_not_null()
-    found = false_discovery_control(table["p_value"].filter(known).to_numpy()) if known.any() else []
-    q_value = pl.Series("q_value", [None] * table.height, dtype=pl.Float64).scatter(
-        known.arg_true(), pl.Series(found, dtype=pl.Float64)
-    )
+    q_value = pl.Series("q_value", [None] * table.height, dtype=pl.Float64)
+    if known.any():
+        found = false_discovery_control(table["p_value"].filter(known).to_numpy())
+        q_value = q_value.scatter(known.arg_true(), pl.Series(found, dtype=pl.Float64))
     return table.with_columns(q_value, significant=q_value <= 1 - level)
 
 
@@ -173,6 +173,4 @@ def _told(row: dict[str, object], table: pl.DataFrame, *, against: str) -> str:
     if unit == "percent":
         by = f"{abs(difference):,.1f} points "
     figures = f"{figure_text(value, unit)} against {figure_text(base, unit)}"
-    return f"{row['metric']} of {row['group']} is {by}{above} that of {against} ({figures})".replace(
-        "as high as that", "as high as that"
-    )
+    return f"{row['metric']} of {row['group']} is {by}{above} that of {against} ({figures})"

@@ -51,15 +51,16 @@ class Sample:
         """How many values each side has on each day: one row per day, one column per side."""
         sides = len(self.first) - 1
         group = np.repeat(np.arange(sides), np.diff(self.first))
-        return np.bincount(self.day * sides + group, minlength=self.days * sides).reshape(self.days, sides) * 1.0
+        cells = np.bincount(self.day * sides + group, minlength=self.days * sides)
+        return cells.reshape(self.days, sides).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """A measure of all sides: its value and n as a query gives them, and the sums over days whose ratio it is.
 
-    `part` and `whole` have one row per day and one column per side, None where days can't tell; `ran` says how many
-    rows or values there were.
+    `part` and `whole` have one row per day and one column per side, None where days can't tell; the ratio of their sums
+    times `scale` is the value. `ran` says how many rows or values there were.
     """
 
     value: Floats
@@ -67,16 +68,17 @@ class Cells:
     ran: Floats
     part: Floats | None
     whole: Floats | None
+    scale: Floats | float = 1.0
 
 
 def hours_by_day(spans: Sequence[Span], dates: pl.Series, *, now: datetime) -> Floats:
     """How many hours of each day lie in each of several periods, as far as they are over: one column each."""
-    found = []
+    found: list[Floats] = []
     for span in spans:
         until = min(span.end, max(now, span.start + timedelta(hours=1)))
         hours = hours_in(["day"], Span(span.start, until, span.tz))
         joined = pl.DataFrame({"day": dates}).join(hours, on="day", how="left", validate="1:1", maintain_order="left")
-        found.append(joined["hours"].fill_null(0.0).to_numpy())
+        found.append(joined["hours"].fill_null(0.0).to_numpy().astype(np.float64))
     return np.stack(found, axis=1)
 
 
@@ -122,8 +124,8 @@ def of_measure(
     )
     values = values.sort(GROUP).with_columns(pl.col("n").fill_null(0))
     if metric.is_rate:
-        length = pl.Series([span.length / timedelta(hours=1) for span in spans])
-        values = values.with_columns(value=rate_per_hour(pl.col("n"), length))
+        lengths = pl.Series([span.length / timedelta(hours=1) for span in spans])
+        values = values.with_columns(value=rate_per_hour(pl.col("n"), pl.lit(lengths)))
     if measure.kind == "total":
         nothing = pl.when(pl.col("n") == 0).then(0.0).otherwise("value")
         values = values.with_columns(value=nothing)
@@ -140,7 +142,7 @@ def of_measure(
     if measure.kind == "total":
         assert hours is not None
         whole_hours = np.array([span.length / timedelta(hours=1) for span in spans]) if metric.is_rate else 1.0
-        return Cells(value, values["n"].to_numpy(), ran, part * hours.sum(axis=0) / whole_hours, hours)
+        return Cells(value, values["n"].to_numpy(), ran, part, hours, hours.sum(axis=0) / whole_hours)
     if metric.aggregation.name == "std":
         return Cells(value, values["n"].to_numpy(), ran, None if sample is None else _spread(sample, value), ran)
     return Cells(value, values["n"].to_numpy(), ran, part, ran)

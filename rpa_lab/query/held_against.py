@@ -30,6 +30,7 @@ _STREAMS: Final = 1_000_003  # apart, so that two periods of as many days don't 
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Held:
         """By days: intervals of the difference, of the ratio, and of a rate of its h."""
         unknown = np.full(len(self.periods) - 1, np.nan)
         if measure.kind in ("mean", "total") and cells.part is not None and cells.whole is not None:
-            return [*self._drawn_differences(cells.part, cells.whole), Bounds(unknown, unknown)]
+            return [*self._drawn_differences(cells.part * cells.scale, cells.whole), Bounds(unknown, unknown)]
         if measure.kind == "rate":
             return self._added(cells.value, _rates(cells, level=self.level), self._correlation(cells.part, cells.whole))
         if measure.kind == "quantile" and sample is not None:
@@ -115,7 +116,7 @@ class Held:
             low, high = np.full((2, len(self.periods)), np.nan)
             for period in set(self.periods):
                 mine = np.flatnonzero(np.array(self.periods) == period)
-                drawn = self._days_drawn(period, counts[:, mine].sum(axis=1) > 0)
+                drawn = self._days_drawn(period, _some(counts[:, mine]))
                 shares = share_by_days(drawn, below[:, mine], counts[:, mine], level=self.level)
                 low[mine], high[mine] = _order_statistics(sample, mine, *shares)
             return self._added(cells.value, Bounds(low, high), self._correlation(below, counts))
@@ -150,7 +151,7 @@ class Held:
 
     def _drawn_differences(self, part: Floats, whole: Floats) -> tuple[Bounds, Bounds]:
         low, high, ratio_low, ratio_high = np.full((4, len(self.periods) - 1), np.nan)
-        there = {period: (whole[:, np.array(self.periods) == period] > 0).any(axis=1) for period in set(self.periods)}
+        there = {period: _some(whole[:, np.array(self.periods) == period]) for period in set(self.periods)}
         base_drawn = self._days_drawn(self.periods[0], there[self.periods[0]])
         for period in set(self.periods):
             mine = 1 + np.flatnonzero(np.array(self.periods[1:]) == period)
@@ -161,7 +162,7 @@ class Held:
             (low[mine - 1], high[mine - 1]), (ratio_low[mine - 1], ratio_high[mine - 1]) = found
         return Bounds(low, high), Bounds(ratio_low, ratio_high)
 
-    def _days_drawn(self, period: int, there: npt.NDArray[np.bool_]) -> Floats:
+    def _days_drawn(self, period: int, there: Bools) -> Floats:
         key = period, there.tobytes()
         if key not in self._drawn:
             drawn = np.zeros((RESAMPLES, len(there)))
@@ -176,8 +177,9 @@ class Held:
         found = correlation_by_days(part[:, 1:], whole[:, 1:], part[:, :1], whole[:, :1])
         return np.where(self._paired(), found, 0.0)
 
-    def _paired(self) -> npt.NDArray[np.bool_]:
-        return np.array(self.periods[1:]) == self.periods[0]
+    def _paired(self) -> Bools:
+        paired: Bools = np.array(self.periods[1:]) == self.periods[0]
+        return paired
 
     def _delta_of_days(self, cells: Cells) -> tuple[Floats, Bounds]:
         """Cliff's delta of days' totals per hour."""
@@ -194,7 +196,7 @@ class Held:
             ours, theirs = np.zeros(len(there)), np.zeros(len(there))
             ours[there[:, side]] = placements(own, base)
             theirs[there[:, 0]] = -placements(per_hour[there[:, 0], 0], np.sort(own))
-            counts = there[:, side] * 1.0, there[:, 0] * 1.0
+            counts = there[:, side].astype(np.float64), there[:, 0].astype(np.float64)
             found[:, side - 1] = delta_of_placements(
                 ours, counts[0], theirs, counts[1], paired=bool(paired), level=self.level
             )
@@ -261,6 +263,12 @@ class Held:
         return self._exchanges[key]
 
 
+def _some(counts: Floats) -> Bools:
+    """On which days any of the sides has something."""
+    there: Bools = counts.max(axis=1) > 0
+    return there
+
+
 def _rates(cells: Cells, *, level: float) -> Bounds:
     """Success rates, percent, of the sides whose days tell how much they differ."""
     assert cells.part is not None
@@ -294,11 +302,20 @@ def _means(sample: Sample, *, level: float) -> Bounds:
 
 
 def _order_statistics(sample: Sample, groups: Ints, low: Floats, high: Floats) -> Bounds:
-    """The values between which shares of the runs lie."""
+    """The values below which shares of the runs lie, between two runs as far as the share says."""
     n = np.diff(sample.first)[groups]
     with np.errstate(invalid="ignore"):
-        ranks = np.floor(low * n + 1e-9), np.ceil(high * n - 1e-9) + 1
-    return _at_ranks(sample, groups, *(np.nan_to_num(rank).astype(np.int64) for rank in ranks))
+        places = [np.nan_to_num(share * n) - 0.5 for share in (low, high)]
+    known = (places[0] >= 0) & (places[1] <= n - 1) & (n > 0)
+    if not len(sample.values):
+        return Bounds(*np.full((2, len(groups)), np.nan))
+    found = []
+    for place in places:
+        lower = np.where(known, np.floor(place), 0).astype(np.int64)
+        at = np.where(known, sample.first[groups] + lower, 0)
+        upper = np.minimum(at + 1, len(sample.values) - 1)
+        found.append(sample.values[at] + (place - lower) * (sample.values[upper] - sample.values[at]))
+    return Bounds(*(np.where(known, values, np.nan) for values in found))
 
 
 def _at_ranks(sample: Sample, groups: Ints, low: Ints, high: Ints) -> Bounds:

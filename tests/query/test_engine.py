@@ -237,7 +237,7 @@ def test_workflows_are_compared_with_the_first(store: TimeSeriesStore) -> None:
     asked = ["count", "avg", "avg(steps.duration_ms)"]
     found = QueryEngine(store).compare(["a", "b"], asked, "2026-11-03")
 
-    assert found.table.columns == ["metric", "workflow_id", "value", "n", "difference", "ratio"]
+    assert found.table.columns == list(COLUMNS)
     assert found.table.rows() == [
         ("count", "a", 3.0, 3, 0.0, 1.0),
         ("count", "b", 1.0, 1, -2.0, pytest.approx(1 / 3)),
