@@ -69,6 +69,7 @@ def shift_of_days(
     level: float = 0.95,
     seed: int = 0,
     rounds: int = ROUNDS,
+    least_ways: int = _LEAST_WAYS,
 ) -> Shift:
     """The shift between the days of a baseline and the current days that follow.
 
@@ -87,6 +88,9 @@ def shift_of_days(
         Of the days' changes: same days and seed, same result.
     rounds : int
         How often they change places.
+    least_ways : int
+        In how many ways days are to be able to change places at least: blocks are as long as that allows. Of many
+        p-values that are corrected for their number each needs a finer scale.
 
     Returns
     -------
@@ -105,9 +109,9 @@ def shift_of_days(
     """
     counts = np.ones(len(offsets)) if runs is None else runs.astype(np.float64)
     paired = _on_both_sides(offsets)
-    places = _places(offsets[paired], same_weekdays=True)
+    places = _places(offsets[paired], same_weekdays=True, least_ways=least_ways)
     if places is None:
-        places = _places(offsets, same_weekdays=False)
+        places = _places(offsets, same_weekdays=False, least_ways=least_ways)
     else:
         values, offsets, counts = values[paired], offsets[paired], counts[paired]
     current = offsets >= 0
@@ -199,10 +203,10 @@ def _on_both_sides(offsets: Ints) -> Bools:
 
 
 @overload
-def _places(offsets: Ints, *, same_weekdays: Literal[False]) -> _Places: ...
+def _places(offsets: Ints, *, same_weekdays: Literal[False], least_ways: int) -> _Places: ...
 @overload
-def _places(offsets: Ints, *, same_weekdays: bool) -> _Places | None: ...
-def _places(offsets: Ints, *, same_weekdays: bool) -> _Places | None:
+def _places(offsets: Ints, *, same_weekdays: bool, least_ways: int) -> _Places | None: ...
+def _places(offsets: Ints, *, same_weekdays: bool, least_ways: int) -> _Places | None:
     """The longest blocks that leave enough ways; among the same days of other weeks None where there are none."""
     place = np.argsort(np.argsort(offsets)) - (offsets < 0).sum()  # so that blocks are as long where days are missing
     for block in range(_WEEK, 0, -1):
@@ -216,7 +220,7 @@ def _places(offsets: Ints, *, same_weekdays: bool) -> _Places | None:
             same_weekdays=same_weekdays,
             block=block,
         )
-        if _ways(places) >= _LEAST_WAYS:
+        if _ways(places) >= least_ways:
             return places
     return None if same_weekdays else places
 
