@@ -33,7 +33,8 @@ from rpa_lab.storage.store import TimeSeriesStore
 folder, *bounds = sys.argv[1:]
 start, middle, end = (datetime.fromisoformat(bound) for bound in bounds)
 from rpa_lab.period import Period
-found = AttributionAnalyzer(TimeSeriesStore(folder, as_of=end)).attribute_all(Period(start, middle), Period(middle, end))
+months = Period(start, middle), Period(middle, end)
+found = AttributionAnalyzer(TimeSeriesStore(folder, as_of=end)).attribute_all(*months)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 sure = found.table.filter(found.table["significant"])
 print(json.dumps([time.perf_counter() - began, peak, found.table.height, sure.height, found.sentence]))

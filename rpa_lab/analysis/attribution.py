@@ -2,8 +2,8 @@
 
 Of 11.2 s more, 9.8 s may be that one step takes longer, 2.0 s that another is tried more often, and 0.6 s less that is
 waited. What the parts are is written in `rpa_lab.analysis.split`; here they get intervals and a verdict. Whether there
-is a change at all is asked of days that exchange places between the periods (`rpa_lab.inference.shift`): where it is no more than
-chance explains, its parts are arithmetic, and the sentence says so.
+is a change at all is asked of days that exchange places between the periods (`rpa_lab.inference.shift`): where it is no
+more than chance explains, the sentence says so, and of the parts names at most one that is sure all the same.
 """
 
 from __future__ import annotations
