@@ -2,8 +2,8 @@
 
 Of 11.2 s more, 9.8 s may be that one step takes longer, 2.0 s that another is tried more often, and 0.6 s less that is
 waited. What the parts are is written in `rpa_lab.analysis.split`; here they get intervals and a verdict. Whether there
-is a change at all is asked of days that exchange places between the periods (`rpa_lab.inference.shift`): where it is no more than
-chance explains, its parts are arithmetic, and the sentence says so.
+is a change at all is asked of days that exchange places between the periods (`rpa_lab.inference.shift`): where it is no
+more than chance explains, the sentence says so, and of the parts names at most one that is sure all the same.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from rpa_lab.units import count_text
 __all__ = ["Attribution", "AttributionAnalyzer", "Attributions"]
 
 _LEAST_UNITS = 10  # days, or runs: fewer bound nothing
+_WAYS = 500  # in which days are to be able to exchange places, for each workflow that is judged
 
 
 class AttributionAnalyzer:
@@ -139,7 +140,9 @@ class AttributionAnalyzer:
         work = period_work(self.store, completed, spans)
         of_each = _by_workflow(ended.select("workflow_id", "side", "status"), work)
         found = [
-            _attribution(name, its_ended, its_work, spans=spans, by=None, level=level, seed=seed)
+            _attribution(
+                name, its_ended, its_work, spans=spans, by=None, level=level, seed=seed, workflows=len(of_each)
+            )
             for name, (its_ended, its_work) in of_each.items()
         ]
         known = [one for one in found if one.change_ms is not None]
@@ -203,9 +206,10 @@ def _attribution(
     by: str | None,
     level: float,
     seed: int,
+    workflows: int = 1,
     warnings: tuple[str, ...] = (),
 ) -> Attribution:
-    """One workflow's split with all that is said of it, but versions and tail."""
+    """One workflow's split with all that is said of it, but versions and tail; `workflows` are judged together."""
     days = [work.days.filter(pl.col("side") == side) for side in (0, 1)]
     counts = [int(side["runs"].sum()) for side in days]
     facts: dict[str, object] = work.facts.row(0, named=True) if work.facts.height else {"basis": THESE_RUNS}
@@ -240,7 +244,7 @@ def _attribution(
     if not all(counts):
         return unknown
     later_first = spans[0].start > spans[1].start
-    p_value = _p_value(work.days, later_first=later_first, seed=seed)
+    p_value = _p_value(work.days, later_first=later_first, seed=seed, workflows=workflows)
     strata, nodes = sorted(work.runs["stratum"].unique()), sorted(work.steps["node_id"].unique())
     steps = work.steps.join(work.runs.select("cell", "side", "unit", "stratum"), on="cell", how="left", validate="m:1")
     units = _units(work.runs)
@@ -287,15 +291,20 @@ def _units(runs: pl.DataFrame) -> tuple[int, int]:
     return first, second
 
 
-def _p_value(days: pl.DataFrame, *, later_first: bool, seed: int) -> float | None:
-    """How often days that exchange places between the periods differ as much; None with too few of them."""
+def _p_value(days: pl.DataFrame, *, later_first: bool, seed: int, workflows: int) -> float | None:
+    """How often days that exchange places between the periods differ as much; None with too few of them.
+
+    A p-value that is corrected for fifty workflows has to be able to be fifty times as small.
+    """
     later = days.filter(pl.col("side") == (0 if later_first else 1))
     if min(later.height, days.height - later.height) < LEAST_A_SIDE:
         return None
     ordered = days.sort("day")
     offsets = ordered.select((pl.col("day") - pl.lit(later["day"].min())).dt.total_days()).to_series()
     means = ordered.select(pl.col("duration_us") / pl.col("runs")).to_series()
-    return shift_of_days(means.to_numpy(), offsets.to_numpy(), ordered["runs"].to_numpy(), seed=seed).p_value
+    runs = ordered["runs"].to_numpy()
+    least_ways = _WAYS * workflows
+    return shift_of_days(means.to_numpy(), offsets.to_numpy(), runs, seed=seed, least_ways=least_ways).p_value
 
 
 def _mean(days: pl.DataFrame) -> float | None:

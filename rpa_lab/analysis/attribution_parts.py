@@ -25,6 +25,7 @@ _SCHEMA: Final = {
     "before": pl.Float64,
     "after": pl.Float64,
     "notable": pl.Boolean,
+    "p_value": pl.Float64,
 }
 
 NO_PARTS: Final = pl.DataFrame(schema=_SCHEMA)
@@ -54,7 +55,7 @@ def parts_table(
     DataFrame
         kind, node_id (null for waiting and mix), change_ms, low_ms, high_ms, share (of the change; null where that is
         0), before, after (attempts per run; ms per attempt; ms per run; null for mix and where there is none), notable
-        (whether it differs from 0 after correction for the number of parts).
+        (whether it differs from 0 after correction for the number of parts), p_value (corrected so, fraction 0-1).
     """
     count = len(nodes)
     places = slice(0, 2 * count + 1 + with_mix)
@@ -72,6 +73,7 @@ def parts_table(
             "before": sides[0],
             "after": sides[1],
             "notable": figures.differ(places, level=level),
+            "p_value": figures.p_values(places),
         },
         schema=_SCHEMA,
     )

@@ -19,6 +19,7 @@ __all__ = ["Attribution", "Attributions"]
 
 _NAMED: Final = 3  # causes in a sentence
 _WORTH_NAMING: Final = 0.05  # of the change
+_SURER: Final = 0.2  # the part of the errors allowed for that parts may have where the change itself isn't sure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Attribution(Result):
         One row per part, the largest first; they add up to `change_ms`. kind ("attempts": a step is tried more often;
         "time": an attempt takes longer; "waiting": what no step took; "mix": other runs), node_id, change_ms, low_ms,
         high_ms, share (of the change), before, after (attempts per run; ms per attempt; ms per run), notable (holds
-        after correction for the number of parts).
+        after correction for the number of parts), p_value (corrected so).
     strata : DataFrame or None
         By robot, host or context, where that was asked for: stratum, runs_before, runs_after, weight_before,
         weight_after, mean_before_ms, mean_after_ms, mix_ms, inner_ms; the last two add up to `change_ms` over all.
@@ -143,7 +144,8 @@ class Attribution(Result):
 
     def _sure_beside(self) -> str:
         """Parts that hold though the whole doesn't: they are hidden by what days differ by."""
-        kept = self.parts.filter(pl.col("notable")).head(1)
+        surer = (1 - self.level) * _SURER
+        kept = self.parts.filter(pl.col("notable") & (pl.col("p_value") <= surer)).head(1)
         if kept.is_empty():
             return ""
         row = kept.row(0, named=True)

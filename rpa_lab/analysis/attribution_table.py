@@ -55,6 +55,7 @@ def attributions_table(found: Sequence[Attribution], *, level: float) -> pl.Data
     ----------
     Benjamini and Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x
     """
+    found = _corrected_parts(found, level=level)
     facts = pl.DataFrame({name: [getattr(one, name) for one in found] for name in _FACTS}, schema=_FACTS)
     largest = [one.parts.head(1).select(**{new: pl.col(name) for new, name in _LARGEST.items()}) for one in found]
     q_values = _corrected(facts["p_value"])
@@ -82,6 +83,22 @@ NO_LARGEST: Final = pl.DataFrame(
     | {"notable": pl.Boolean}
 )
 _SENTENCE: Final = {"sentence": pl.String}
+
+
+def _corrected_parts(found: Sequence[Attribution], *, level: float) -> list[Attribution]:
+    """The same, where what is sure of parts is corrected for the number of workflows, by each one's surest part."""
+    surest = pl.Series([one.parts["p_value"].min() for one in found], dtype=pl.Float64)
+    factors = (_corrected(surest) / surest).fill_nan(1.0).fill_null(1.0)
+    p_value = pl.col("p_value")
+    return [
+        replace(
+            one,
+            parts=one.parts.with_columns((p_value * factor).clip(upper_bound=1.0)).with_columns(
+                pl.col("notable") & (p_value <= 1 - level + 1e-12)
+            ),
+        )
+        for one, factor in zip(found, factors, strict=True)
+    ]
 
 
 def _corrected(p_values: pl.Series) -> pl.Series:

@@ -96,11 +96,12 @@ def since_text(point: ChangePoint | None) -> str:
 
     Examples
     --------
-    >>> from datetime import UTC, datetime
+    >>> from datetime import UTC, date, datetime
     >>> known = {"workflow_id": "w", "node_id": None, "on": date(2026, 11, 3), "earliest": date(2026, 11, 2)}
     >>> known |= {"latest": date(2026, 11, 4), "before_ms": 1.0, "after_ms": 2.0, "change_percent": 100.0, "tz": "UTC"}
-    >>> change = RecordedChange(at=datetime(2026, 11, 3, tzinfo=UTC), kind="version", workflow_id="w", version="2.4",
-    ...     host=None, text="version 2.4 went live", days_away=0.0)
+    >>> from rpa_lab.analysis.changes import RecordedChange
+    >>> went_live = {"at": datetime(2026, 11, 3, tzinfo=UTC), "kind": "version", "version": "2.4", "days_away": 0.0}
+    >>> change = RecordedChange(**went_live, workflow_id="w", host=None, text="version 2.4 went live")
     >>> since_text(ChangePoint(**known, low_percent=90.0, high_percent=110.0, nearest_change=change))
     ' since 3 November, when version 2.4 went live'
     """

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rpa_lab.inference.permutation import placed, places
+from rpa_lab.inference.permutation import LEAST_WAYS, placed, places
 
 __all__ = ["LEAST_A_SIDE", "ROUNDS", "Shift", "cliffs_delta", "effect_word", "shift_of_days"]
 
@@ -69,6 +69,7 @@ def shift_of_days(
     level: float = 0.95,
     seed: int = 0,
     rounds: int = ROUNDS,
+    least_ways: int = LEAST_WAYS,
 ) -> Shift:
     """The shift between the days of a baseline and the current days that follow.
 
@@ -87,6 +88,9 @@ def shift_of_days(
         Of the days' changes: same days and seed, same result.
     rounds : int
         How often they change places.
+    least_ways : int
+        In how many ways days are to be able to change places at least: blocks are as long as that allows. Of many
+        p-values that are corrected for their number each needs a finer scale.
 
     Returns
     -------
@@ -105,9 +109,9 @@ def shift_of_days(
     """
     counts = np.ones(len(offsets)) if runs is None else runs.astype(np.float64)
     paired = _on_both_sides(offsets)
-    of = places(offsets[paired], offsets[paired] >= 0, same_weekdays=True)
+    of = places(offsets[paired], offsets[paired] >= 0, same_weekdays=True, least_ways=least_ways)
     if of is None:
-        of = places(offsets, offsets >= 0, same_weekdays=False)
+        of = places(offsets, offsets >= 0, same_weekdays=False, least_ways=least_ways)
     else:
         values, offsets, counts = values[paired], offsets[paired], counts[paired]
     current = offsets >= 0

@@ -1,8 +1,11 @@
 """How sure figures are that two periods' days make together: differences, and the parts of a difference.
 
 A figure is a function of how often each day counts: once each as they were, more or less often as they are drawn anew.
-The days of each period are drawn for themselves. Bounds are those of BCa, widened for few days: two weeks are a
-small sample, whose bootstrap is too narrow by √(13/14) and by what Student's t has more than the normal distribution.
+The days of each period are drawn for themselves. Bounds are quantiles of the resamples, further out for few days: two
+weeks are a small sample, whose bootstrap is too narrow by √(13/14) and by what Student's t has more than the normal
+distribution. On simulated fleets such bounds of parts of a change hold 94 to 95 %, those of BCa 90 %: a difference of
+two means of long-tailed durations is hardly skewed, and a long run that one period happens to have bends BCa's away.
+
 Which of several figures differ from 0, however many there are, is read from the largest of them in each resample.
 """
 
@@ -21,7 +24,6 @@ __all__ = ["Figures", "drawn_days", "figures_of_two_periods", "figures_without_b
 
 _AT_ONCE: Final = 250  # resamples, for what a figure needs in between
 _NOTHING: Final = 1e-12  # what rounding leaves of a spread that is 0, as part of the largest figure
-_MOST_SKEWED: Final = 0.3  # acceleration beyond which BCa's bounds turn round
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -37,8 +39,8 @@ class Figures:
         Of the days as they were.
     low, high : numpy.ndarray
         Bounds.
-    reach : numpy.ndarray
-        By how many standard errors of the resamples a normal figure's bounds lie away from it.
+    error, freedom : numpy.ndarray
+        Standard errors by the jackknife, and Welch's degrees of freedom.
     again : numpy.ndarray
         One row per resample.
     """
@@ -46,42 +48,49 @@ class Figures:
     value: Floats
     low: Floats
     high: Floats
-    reach: Floats
+    error: Floats
+    freedom: Floats
     again: Floats
 
-    def differ(self, columns: slice, *, level: float = 0.95) -> Bools:
-        """Which of some figures differ from 0, corrected for how many they are: one error among all in 1 - `level`.
+    def p_values(self, columns: slice) -> Floats:
+        """How often some figures would be as far from 0 by chance, corrected for how many they are.
 
         Parameters
         ----------
         columns : slice
             Of which figures.
-        level : float
-            The one with which the bounds were made, fraction 0-1.
 
         Returns
         -------
         numpy.ndarray
-            True only where the bounds leave 0 out as well.
+            In what share of the resamples any of them is as far from what it was, in standard errors. Where none is,
+            resamples are too few to tell: then Student's t times the number of figures (Bonferroni). NaN where there
+            are no bounds.
 
         References
         ----------
         Westfall and Young (1993), Resampling-Based Multiple Testing, section 2.3 (single-step maxT)
         """
-        from scipy.special import ndtri
+        from scipy.special import ndtri, stdtr
 
-        value, again = self.value[columns], self.again[:, columns]
-        if not len(value):
-            return np.zeros(0, np.bool_)
-        error = again.std(axis=0)
+        value, again, error = self.value[columns], self.again[:, columns], self.error[columns]
         fixed = error <= _NOTHING * np.abs(self.value).max(initial=0.0)
-        wider = self.reach[columns] / ndtri((1 + level) / 2)
         with np.errstate(invalid="ignore", divide="ignore"):
-            by_chance = np.where(fixed, 0.0, np.abs(again - value) / error).max(axis=1)
-            away = np.where(fixed, np.where(value == 0, 0.0, np.inf), np.abs(value) / (error * wider))
-        most = np.sort(by_chance)[min(int(np.ceil(level * (len(by_chance) + 1))) - 1, len(by_chance) - 1)]
+            by_t = np.where(fixed, np.where(value == 0, 0.5, 0.0), stdtr(self.freedom[columns], -np.abs(value) / error))
+            by_chance = np.where(fixed, 0.0, np.abs(again - value) / again.std(axis=0)).max(axis=1, initial=0.0)
+        away = -ndtri(by_t)  # in standard errors of a normal figure, as those of the resamples are
+        more = len(by_chance) - np.searchsorted(np.sort(by_chance), away, side="left")
+        resolved = (1 + more) / (1 + len(by_chance))
+        p_values = np.where(more > 0, resolved, np.minimum(resolved, 2 * by_t * len(value)))
+        return np.where(np.isnan(self.low[columns]), np.nan, np.minimum(p_values, 1.0))
+
+    def differ(self, columns: slice, *, level: float = 0.95) -> Bools:
+        """Which of some figures differ from 0 though they are so many: one error among all of them in 1 - `level`.
+
+        True only where the bounds, made with the same level, leave 0 out as well.
+        """
         outside = (self.low[columns] > 0) | (self.high[columns] < 0)
-        found: Bools = (away > most) & outside
+        found: Bools = outside & (self.p_values(columns) <= 1 - level + _NOTHING)
         return found
 
 
@@ -123,13 +132,12 @@ def figures_of_two_periods(
     ...     return (second @ now / second.sum(axis=1) - first @ before / first.sum(axis=1))[:, None]
     >>> found = figures_of_two_periods(difference, (20, 20))
     >>> print(f"{found.value[0]:.1f} ({found.low[0]:.1f} to {found.high[0]:.1f}), {found.differ(slice(None)).item()}")
-    4.5 (3.9 to 5.0), True
+    4.5 (4.0 to 5.0), True
 
     References
     ----------
-    Efron (1987), doi:10.1080/01621459.1987.10478410 (BCa, and its acceleration by the jackknife); Hesterberg (2015),
-    doi:10.1080/00031305.2015.1089789 (why it is widened, and by how much); Welch (1947), doi:10.1093/biomet/34.1-2.28
-    (degrees of freedom of two samples)
+    Hesterberg (2015), doi:10.1080/00031305.2015.1089789, section 4.3 (the expanded percentile interval); Welch (1947),
+    doi:10.1093/biomet/34.1-2.28 (degrees of freedom of two samples)
     """
     ones = [np.ones((1, count)) for count in units]
     value = figures(*ones)[0]
@@ -138,15 +146,15 @@ def figures_of_two_periods(
     again = np.concatenate([figures(drawn[0][part], drawn[1][part]) for part in parts])
     left_out = [1.0 - np.eye(count) for count in units]
     slopes = [_influence(figures(left_out[0], ones[1])), _influence(figures(ones[0], left_out[1]))]
-    reach = _reach(slopes, level=level)
-    low, high = _bca(value, again, reach=reach, slopes=slopes)
-    return Figures(value=value, low=low, high=high, reach=reach, again=again)
+    error, freedom, wider = _spread(slopes)
+    low, high = _between(again, wider=wider, freedom=freedom, level=level)
+    return Figures(value=value, low=low, high=high, error=error, freedom=freedom, again=again)
 
 
 def figures_without_bounds(value: Floats) -> Figures:
     """The same of so few days, or runs, that they bound nothing: bounds are NaN, and nothing differs."""
     unknown = np.full(len(value), np.nan)
-    return Figures(value=value, low=unknown, high=unknown, reach=unknown, again=value[None, :])
+    return Figures(value=value, low=unknown, high=unknown, error=unknown, freedom=unknown, again=value[None, :])
 
 
 def drawn_days(
@@ -174,38 +182,27 @@ def _influence(without: Floats) -> Floats:
     return influence
 
 
-def _reach(slopes: list[Floats], *, level: float) -> Floats:
-    """Student's t by Welch's degrees of freedom, times what the bootstrap's standard error lacks."""
-    from scipy.special import stdtrit
-
+def _spread(slopes: list[Floats]) -> tuple[Floats, Floats, Floats]:
+    """Standard errors, Welch's degrees of freedom, and by what the bootstrap's standard errors are too small."""
     counts = [len(slope) for slope in slopes]
-    own = [(slope**2).sum(axis=0) for slope in slopes]
+    seen = [(slope**2).sum(axis=0) for slope in slopes]
+    own = [each * count / (count - 1) for each, count in zip(seen, counts, strict=True)]
+    whole = own[0] + own[1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        known = [each * count / (count - 1) for each, count in zip(own, counts, strict=True)]
-        whole, seen = known[0] + known[1], own[0] + own[1]
-        freedom = whole**2 / sum(each**2 / (count - 1) for each, count in zip(known, counts, strict=True))
-        ratio = np.sqrt(whole / seen)
-    freedom = np.where(np.isfinite(freedom), freedom, min(counts) - 1)
-    reach: Floats = np.where(np.isfinite(ratio), ratio, 1.0) * stdtrit(freedom, (1 + level) / 2)
-    return reach
+        freedom = whole**2 / (own[0] ** 2 / (counts[0] - 1) + own[1] ** 2 / (counts[1] - 1))
+        wider = np.sqrt(whole / (seen[0] + seen[1]))
+    known = np.isfinite(freedom)  # not of what no day changes
+    return np.sqrt(whole), np.where(known, freedom, min(counts) - 1), np.where(known, wider, 1.0)
 
 
-def _bca(value: Floats, again: Floats, *, reach: Floats, slopes: list[Floats]) -> tuple[Floats, Floats]:
-    """The resamples' quantiles, put right for bias and for a spread that changes with the figure."""
-    from scipy.special import ndtr, ndtri
+def _between(again: Floats, *, wider: Floats, freedom: Floats, level: float) -> tuple[Floats, Floats]:
+    """The resamples' quantiles between which a normal figure would lie with Student's t and the wider error."""
+    from scipy.special import ndtr, stdtrit
 
-    resamples = len(again)
-    below = ((again < value).sum(axis=0) + 0.5 * (again == value).sum(axis=0)) / resamples
-    bias = ndtri(np.clip(below, 1 / (resamples + 1), resamples / (resamples + 1)))
-    squares = sum((slope**2).sum(axis=0) for slope in slopes)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        skewness = sum((slope**3).sum(axis=0) for slope in slopes) / (6 * squares**1.5)
-    bent = np.clip(np.nan_to_num(skewness), -_MOST_SKEWED, _MOST_SKEWED)
+    reach = wider * stdtrit(freedom, (1 + level) / 2)
     ordered = np.sort(again, axis=0)
     bounds = []
-    for sign in (-1.0, 1.0):
-        away = bias + sign * reach
-        tail = ndtr(bias + away / np.maximum(1 - bent * away, 0.1))
-        rank = np.clip(np.round(tail * (resamples + 1)).astype(np.int64) - 1, 0, resamples - 1)
+    for tail in (ndtr(-reach), ndtr(reach)):
+        rank = np.clip(np.round(tail * (len(again) + 1)).astype(np.int64) - 1, 0, len(again) - 1)
         bounds.append(np.take_along_axis(ordered, rank[None, :], axis=0)[0])
     return bounds[0], bounds[1]

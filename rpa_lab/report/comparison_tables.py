@@ -11,8 +11,8 @@ from rpa_lab.inference.intervals import DAYS
 from rpa_lab.query.metric import metric_of, table_of
 from rpa_lab.readable import speaks_of
 from rpa_lab.records import split_node_path
-from rpa_lab.report.block import UNITS, Column, Table, value_text
-from rpa_lab.units import duration_text, name_text, number_text
+from rpa_lab.report.block import UNITS, Column, Table, in_unit, typical_unit
+from rpa_lab.units import TimeUnit, duration_text, name_text, number_text
 
 if TYPE_CHECKING:
     from rpa_lab.analysis.attribution import Attribution, Attributions
@@ -312,8 +312,8 @@ def workflows_table(found: Attributions, *, most: int = _MOST) -> Table:
         title="All workflows",
         columns=columns,
         rows=tuple(rows),
-        note="Means of the runs that completed. q is p corrected for the number of workflows (Benjamini-Hochberg): a change is sure where it is at "
-        f"most 5 %.{more}",
+        note="Means of the runs that completed. q is p corrected for the number of workflows (Benjamini-Hochberg): a "
+        f"change is sure where it is at most 5 %.{more}",
     )
 
 
