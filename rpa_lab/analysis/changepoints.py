@@ -23,6 +23,7 @@ import polars as pl
 from rpa_lab.analysis.daily_levels import SERIES
 from rpa_lab.inference.segments import (
     LEAST_DAYS,
+    SHORTEST,
     Ramp,
     Steady,
     between_places,
@@ -66,6 +67,7 @@ DRIFT_SCHEMA: Final = pl.Schema(
 
 _EPOCH = date(1970, 1, 1)
 _THURSDAY = 3  # 1 January 1970
+_DAYS_TO_KNOW = 4
 
 Ints = npt.NDArray[np.int64]
 
@@ -109,9 +111,9 @@ def penalty_for(days: int, *, series: int = 1) -> float:
     Examples
     --------
     >>> print(f"{penalty_for(90):.1f} {penalty_for(90, series=10):.1f}")
-    9.5 14.2
+    8.9 14.3
     """
-    return 8.8 + 60 / days + math.log(series) * (1.5 + 50 / days)
+    return 7.7 + 105 / days + math.log(series) * (1.45 + 80 / days)
 
 
 def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) -> Found:
@@ -120,7 +122,7 @@ def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) ->
     Parameters
     ----------
     levels : DataFrame
-        From `levels_of_executions` and `levels_of_steps`.
+        From `days_that_count`.
     level : float
         Of the intervals, fraction 0-1.
     seed : int
@@ -162,22 +164,27 @@ class _Series:
     node_id: str | None
     days: Ints
     steady: Steady
+    rare_days: Ints
+    rare_levels: npt.NDArray[np.float64]
     places: list[int] = field(default_factory=list)
-    between: dict[int, tuple[int, int]] = field(default_factory=dict)
+    said: dict[int, tuple[int, int, int]] = field(default_factory=dict)  # of each place: its day, between which it lies
     ramp: Ramp | None = None
 
     _unknown: ClassVar[Steady] = Steady(levels=np.zeros(0), noise=1.0)
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> _Series:
-        days = rows["date"].to_physical().to_numpy().astype(np.int64)
+        every_day = rows["date"].to_physical().to_numpy().astype(np.int64)
+        every_level, counts = rows["level"].to_numpy(), rows["counts"].to_numpy()
+        days, values = every_day[counts], every_level[counts]
         enough = len(days) >= LEAST_DAYS
-        values = rows["level"].to_numpy()
         return cls(
             workflow_id=rows["workflow_id"][0],
             node_id=rows["node_id"][0],
             days=days,
             steady=steady(values, (days + _THURSDAY) % 7) if enough else cls._unknown,
+            rare_days=every_day[~counts],
+            rare_levels=every_level[~counts],
         )
 
     def look(self, *, among: int) -> None:
@@ -189,27 +196,25 @@ class _Series:
             self.places = []
         for before, place, after in self._stretches():
             first, last = between_places(self.steady.levels[before:after], place - before)
-            self.between[place] = self._days_at(before + first)[0], self._days_at(before + last)[1]
+            on, earliest, latest = self._first_day(before, place, after), *self._days_at(before + first, before + last)
+            self.said[place] = on, min(earliest, on), max(latest, on)
 
     def take_days_of(self, steps: list[_Series]) -> None:
         """Move each place to the day of the step that moved with it, if that one is the clearer."""
         moved: list[int] = []
+        said, self.said = self.said, {}
         for before, place, after in self._stretches():
-            earliest, latest = self.between.pop(place)
-            signal = self.signal(before, place, after)
-            clearest, best = abs(signal), None
+            signal, told = self.signal(before, place, after), said[place]
+            clearest, at, best = abs(signal), place, told
             for step in steps:
                 for low, its, high in step._stretches():
-                    own = step.signal(low, its, high)
-                    if earliest <= step.days[its] <= latest and own * signal > 0 and abs(own) > clearest:
-                        clearest, best = abs(own), (step, its)
-            at = place if best is None else int(np.searchsorted(self.days, best[0].days[best[1]]))
-            if best is not None and (moved[-1] if moved else 0) + 1 < at < after - 1:
-                earliest, latest = best[0].between[best[1]]
-            else:
-                at = place
+                    own, on = step.signal(low, its, high), step.said[its][0]
+                    with_it = told[1] - SHORTEST <= on <= told[2] + SHORTEST and own * signal > 0
+                    here = int(np.searchsorted(self.days, step.days[its]))
+                    if with_it and abs(own) > clearest and (moved[-1] if moved else 0) + 1 < here < after - 1:
+                        clearest, at, best = abs(own), here, step.said[its]
             moved.append(at)
-            self.between[at] = earliest, latest
+            self.said[at] = best
         self.places = moved
 
     def signal(self, before: int, place: int, after: int) -> float:
@@ -223,12 +228,11 @@ class _Series:
         for before, place, after in self._stretches():
             old, new = self.steady.levels[before:place], self.steady.levels[place:after]
             low, high = ratio_between(old, new, level=level, seed=seed)
-            earliest, latest = (_date(day) for day in self.between[place])
+            on, earliest, latest = (_date(day) for day in self.said[place])
             levels_ms = (math.exp(old.mean()), math.exp(new.mean()))
             sizes = (_percent(apart) for apart in (float(new.mean() - old.mean()), low, high))
-            on = _date(int(self.days[place]))
-            place_of = (self.workflow_id, self.node_id, on, min(earliest, on), max(latest, on))
-            rows.append((*place_of, *levels_ms, *sizes, len(old), len(new)))
+            which = (self.workflow_id, self.node_id, on, earliest, latest)
+            rows.append((*which, *levels_ms, *sizes, len(old), len(new)))
         return rows
 
     @property
@@ -263,9 +267,22 @@ class _Series:
         bounds = [0, *self.places, len(self.days)]
         return list(zip(bounds, bounds[1:], bounds[2:], strict=False))
 
-    def _days_at(self, place: int) -> tuple[int, int]:
-        """The days on which a level may have begun whose first day with runs this is: those without runs before it too."""
-        return int(self.days[place - 1]) + 1, int(self.days[place])
+    def _first_day(self, before: int, place: int, after: int) -> int:
+        """The day of a place, or one before it that doesn't count but is more like what came than like what was."""
+        first = int(self.days[place])
+        between = (self.rare_days > self.days[place - 1]) & (self.rare_days < first)
+        if not between.any():
+            return first
+        earlier = self.rare_levels[(self.rare_days >= self.days[before]) & (self.rare_days < self.days[place - 1])]
+        usual = np.median(earlier) if len(earlier) >= _DAYS_TO_KNOW else self.steady.levels[before:place].mean()
+        moved = self.signal(before, place, after) * self.steady.noise
+        nearer = moved * (self.rare_levels[between] - usual - moved / 2)  # to the new level, if positive
+        since = np.append(np.cumsum(nearer[::-1])[::-1], 0.0)
+        return int(np.append(self.rare_days[between], first)[int(np.argmax(since))])
+
+    def _days_at(self, first: int, last: int) -> tuple[int, int]:
+        """Between which days a level began that did between two places: after the last day of the old one."""
+        return int(self.days[first - 1]) + 1, int(self.days[last])
 
 
 _NOTHING_FITTED = pl.DataFrame(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import ClassVar, Final
+
+import polars as pl
 
 from rpa_lab.result import Result
 
-__all__ = ["ChangePoint", "RecordedChange", "first_used", "since_text", "went_live"]
+__all__ = ["ChangePoint", "ChangePoints", "RecordedChange", "first_used", "points_of", "since_text", "went_live"]
 
+_SAID: Final = 3
 _QUOTE: Final = '"'
 
 
@@ -97,6 +101,97 @@ class ChangePoint(Result):
         since = since_text(self.on, self.nearest_change)
         first, _, rest = since.partition(",")
         return f"{what} {take} {size} {first}{sure}{',' if rest else ''}{rest}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePoints(Result):
+    """Days from which on workflows and steps have another level.
+
+    Attributes
+    ----------
+    workflow_id : str or None
+        The workflow; None: all.
+    time_period : str
+        Half-open UTC bounds.
+    tz : str
+        The zone whose days these are.
+    level : float
+        Of the intervals, fraction 0-1.
+    false_alarms_per_year : float
+        How often a year a change point is called where there is none: in a workflow's executions; and as often again in
+        all of its steps together.
+    reach_days : int
+        How many days away a recorded change may be.
+    table : DataFrame
+        One row per change point, by workflow, step and day: workflow_id, node_id (null: executions), on (the first day
+        of the new level), earliest, latest (between which it lies), before_ms, after_ms (typical durations),
+        change_percent, low_percent, high_percent; change_at (UTC), change_kind, change_text, change_days_away (days
+        after `on`, negative: before), change_workflow_id, change_version, change_host of what was changed nearest to
+        it, null where nothing was within reach; days_before, days_after (with runs, of either level).
+    drifts : DataFrame
+        One row per series that moved slowly and has no such day: workflow_id, node_id, since, until, change_percent
+        (over that time).
+    warnings : tuple of str
+        What makes it doubtful, or why there is nothing.
+    """
+
+    _table: ClassVar[str | None] = "table"
+
+    workflow_id: str | None
+    time_period: str
+    tz: str
+    level: float
+    false_alarms_per_year: float
+    reach_days: int
+    table: pl.DataFrame
+    drifts: pl.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> tuple[ChangePoint, ...]:
+        """The rows of its table, as values."""
+        return tuple(points_of(self.table, tz=self.tz))
+
+    @property
+    def sentence(self) -> str:
+        """What moved in workflows as wholes; of none, that nothing did."""
+        whole = [point.sentence for point in self.points if point.node_id is None]
+        if not whole:
+            return "" if self.warnings else "No workflow's level moved."
+        more = len(whole) - _SAID
+        return " ".join(whole[:_SAID]) + (f" And {more} more." if more > 0 else "")
+
+
+def points_of(beside: pl.DataFrame, *, tz: str) -> Iterator[ChangePoint]:
+    """Rows of change points beside what was changed, as values."""
+    for row in beside.iter_rows(named=True):
+        change = None
+        if row["change_at"] is not None:
+            change = RecordedChange(
+                at=row["change_at"],
+                kind=row["change_kind"],
+                workflow_id=row["change_workflow_id"],
+                version=row["change_version"],
+                host=row["change_host"],
+                text=row["change_text"],
+                days_away=row["change_days_away"],
+            )
+        own = {name: row[name] for name in _POINT_FIELDS}
+        yield ChangePoint(**own, tz=tz, nearest_change=change)
+
+
+_POINT_FIELDS: Final = (
+    "workflow_id",
+    "node_id",
+    "on",
+    "earliest",
+    "latest",
+    "before_ms",
+    "after_ms",
+    "change_percent",
+    "low_percent",
+    "high_percent",
+)
 
 
 def since_text(on: date, change: RecordedChange | None = None) -> str:

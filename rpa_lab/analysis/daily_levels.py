@@ -5,11 +5,11 @@ at its 10th and 90th percentile. On a logarithm, since slower means times as lon
 says little about its day, while a median forgets more: of simulated fleets of 20 runs a day the levels vary by
 0.134 from day to day, those by medians by 0.145, by plain means of durations by 0.159.
 
-Of executions those that completed count (failing early isn't faster). Of steps those that completed, with their time per
-attempt, as attribution has it: more retries make a run slower, and no attempt.
+Of executions those that completed count (failing early isn't faster). Of steps those that completed, with their time
+per attempt, as attribution has it: more retries make a run slower, and no attempt.
 
-A day on which a series has less than a fifth of its typical number of runs (the median over its days) is left out: its
-level would be chance. So are nights and Sundays of workflows that hardly work then.
+A day on which a series has less than a fifth of its typical number of runs (the median over its days) doesn't count:
+its level is chance. So it is with Sundays of workflows that hardly work then.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def levels_of_steps(steps: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
 
 
 def days_that_count(levels: pl.DataFrame) -> pl.DataFrame:
-    """The days with a fifth of a series' typical number of runs at least, in order.
+    """The levels in order, and which of them can be relied on.
 
     Parameters
     ----------
@@ -103,10 +103,10 @@ def days_that_count(levels: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        Rows of `levels`.
+        The rows of `levels` with counts: whether the day has a fifth of the series' typical number of runs at least.
     """
     typical = pl.col("n").median().over(SERIES)
-    return levels.filter(pl.col("n") >= _LEAST_PART * typical).sort(*SERIES, "date")
+    return levels.with_columns(counts=pl.col("n") >= _LEAST_PART * typical).sort(*SERIES, "date")
 
 
 def _levels(rows: pl.LazyFrame, took: pl.Expr, *, tz: str) -> pl.LazyFrame:

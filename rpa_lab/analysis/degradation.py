@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from rpa_lab.analysis.changes import RecordedChange, since_text
 from rpa_lab.inference.intervals import DAYS, Interval
 from rpa_lab.inference.shift import LEAST_A_SIDE, Shift, cliffs_delta, effect_word, shift_of_days
 from rpa_lab.measures import local_day, success_rate
@@ -70,6 +71,10 @@ class Degradation(Result):
         runs, and is no evidence.
     effect : str or None
         The usual word for it: negligible, small, medium or large.
+    began : date or None
+        Since when runs take longer: the change point that explains most of the increase; None where no level moved.
+    nearest_change : RecordedChange or None
+        What was changed nearest to it; None where nothing was within reach.
     warnings : tuple of str
         What makes it doubtful.
     """
@@ -98,11 +103,18 @@ class Degradation(Result):
     current_failure_share: float | None
     cliffs_delta: float | None
     effect: str | None
+    began: date | None = None
+    nearest_change: RecordedChange | None = None
     warnings: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
-        """What it says, in two or three sentences."""
+        """What it says, in two to four sentences."""
+        since = "" if self.began is None else f" Runs take longer {since_text(self.began, self.nearest_change)}."
+        return f"{self._compared}{since}"
+
+    @property
+    def _compared(self) -> str:
         if self.baseline_mean_ms is None or self.current_mean_ms is None or self.increase_percent is None:
             return f"Runs of {self.workflow_id} can't be compared: {self.warnings[0]}."
         above = "above" if self.exceeds_threshold else "not above"

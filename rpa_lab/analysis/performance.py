@@ -8,6 +8,7 @@ one that would be read as certain without its interval.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,12 +16,13 @@ import polars as pl
 
 from rpa_lab.analysis.breakdown import PerformanceBreakdown, grouping, performance_by
 from rpa_lab.analysis.degradation import Degradation, degradation_between
+from rpa_lab.analysis.history import HistoryAnalyzer
 from rpa_lab.analysis.nodes import above_percentile, beside_waiting, time_by_node
 from rpa_lab.analysis.waiting import Waiting, waiting_by_execution, waiting_row, waiting_summary
 from rpa_lab.analysis.workflow_stats import PerformanceStats, duration_stats, stats_intervals
 from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.measures import FINISHED
-from rpa_lab.period import Period, Span, as_utc
+from rpa_lab.period import Period, Span, as_utc, zone
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 __all__ = ["PerformanceAnalyzer", "PerformanceBreakdown", "PerformanceStats", "Waiting", "duration_stats"]
@@ -276,7 +278,8 @@ class PerformanceAnalyzer:
         -------
         Degradation or None
             Whenever the increase exceeds the threshold, significant or not; None where it doesn't, or where one side
-            has no completed run (`compare_periods` has a result then too).
+            has no completed run (`compare_periods` has a result then too). Where a level moved it says since when, and
+            what was changed nearest to that day.
 
         Raises
         ------
@@ -317,7 +320,7 @@ class PerformanceAnalyzer:
         runs = PerformanceAnalyzer(store)._rows("executions", whole, ("started_at",), workflow_id)
         if runs.is_empty():
             self.store.check_workflow(workflow_id)
-        return degradation_between(
+        found = degradation_between(
             runs,
             workflow_id=workflow_id,
             baseline=baseline,
@@ -326,6 +329,11 @@ class PerformanceAnalyzer:
             seed=seed,
             warnings=store.warnings(whole, tables=["executions"]),
         )
+        if found.increase_ms is None or found.increase_ms <= 0:
+            return found
+        change = current.start.astimezone(zone(current.tz)).date()
+        point = HistoryAnalyzer(store).change_point(workflow_id, whole, near=change, slower=True, seed=seed)
+        return found if point is None else replace(found, began=point.on, nearest_change=point.nearest_change)
 
     def _rows(self, table: str, span: Span, columns: Sequence[str], workflow_id: str | None) -> pl.DataFrame:
         wanted = ["status", "duration_ms", *columns]

@@ -1,8 +1,8 @@
 """What was changed, and when: what somebody wrote down, and what the records of runs show by themselves.
 
-Recorded are the rows of `changes`, and that a version or a host was first seen in executions of a workflow. What was seen
-when a workflow's records begin is no change: of versions what the first 24 hours show, of hosts what the first seven
-days do, since a workflow that runs three times a day comes to its fourth host on the second.
+Recorded are the rows of `changes`, and that a version or a host was first seen in executions of a workflow. What was
+seen when a workflow's records begin is no change: of versions what the first 24 hours show, of hosts what the first
+seven days do, since a workflow that runs three times a day comes to its fourth host on the second.
 
 A change point and a recorded change are neighbours in time; that the one made the other is more than records can say.
 """
@@ -49,7 +49,8 @@ def first_seen(executions: pl.LazyFrame) -> pl.LazyFrame:
     --------
     >>> from datetime import UTC, datetime
     >>> at = [datetime(2026, 11, day, tzinfo=UTC) for day in (1, 2, 12)]
-    >>> runs = pl.LazyFrame({"workflow_id": "w", "started_at": at, "host": "a", "workflow_version": ["2.3", "2.3", "2.4"]})
+    >>> runs = pl.LazyFrame({"started_at": at, "workflow_version": ["2.3", "2.3", "2.4"]})
+    >>> runs = runs.with_columns(workflow_id=pl.lit("w"), host=pl.lit("a"))
     >>> first_seen(runs).select("at", "text").collect().rows()
     [(datetime.datetime(2026, 11, 12, 0, 0, tzinfo=zoneinfo.ZoneInfo(key='UTC')), 'version 2.4 went live')]
     """
@@ -60,7 +61,7 @@ def first_seen(executions: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def recorded_changes(changes: pl.LazyFrame, seen: pl.LazyFrame) -> pl.LazyFrame:
-    """All that was changed, in order of time.
+    """All that was changed, in order of time; of a version that was also written down within a day only that.
 
     Parameters
     ----------
@@ -75,16 +76,22 @@ def recorded_changes(changes: pl.LazyFrame, seen: pl.LazyFrame) -> pl.LazyFrame:
         One row per change: at, kind, workflow_id, version, host, text.
     """
     text = pl.coalesce(pl.col("text"), pl.col("kind") + pl.lit(" ") + pl.coalesce("version", "host"), pl.col("kind"))
-    return pl.concat([changes.with_columns(text=text).select(_COLUMNS), seen.select(_COLUMNS)]).sort(
-        *_COLUMNS, nulls_last=True
+    written = changes.with_columns(text=text).select(_COLUMNS)
+    which = ["workflow_id", "version", "at"]
+    said = (
+        seen.filter(pl.col("version").is_not_null())
+        .select(which)
+        .join(written.select("workflow_id", "version", pl.col("at").alias("_at")), on=["workflow_id", "version"])
+        .filter((pl.col("_at") - pl.col("at")).abs() <= pl.duration(days=1))
     )
+    return pl.concat([written, seen.join(said, on=which, how="anti")]).sort(*_COLUMNS, nulls_last=True)
 
 
 def nearest_changes(points: pl.DataFrame, changes: pl.DataFrame, *, tz: str) -> pl.DataFrame:
     """Change points, each beside what was changed nearest to it.
 
-    Nearest is what took effect the fewest days away; of two as near the one on or before the day; then what somebody wrote
-    down before versions, and these before hosts.
+    Nearest is what took effect the fewest days away; of two as near the one on or before the day; then what somebody
+    wrote down before versions, and these before hosts.
 
     Parameters
     ----------
@@ -99,7 +106,8 @@ def nearest_changes(points: pl.DataFrame, changes: pl.DataFrame, *, tz: str) -> 
     -------
     DataFrame
         `points` in their order, with change_at (UTC), change_kind, change_text, change_workflow_id, change_version,
-        change_host, change_days_away (days after the change point's day, negative: before); null where nothing is within reach.
+        change_host, change_days_away (days after the change point's day, negative: before); null where nothing is
+        within reach.
     """
     numbered = points.with_row_index("_point")
     asked = numbered.select("_point", "workflow_id", "on", "earliest", "latest")

@@ -2,9 +2,9 @@
 
 A series is made comparable first: what weekdays do is taken out, a single bad day is pulled in, and what is left is
 divided by its own noise, which differences between neighbouring days tell, since a moved level spoils only one of them.
-So one penalty fits all series, and counts in the same unit everywhere: a new level is worth its place only if the squared
-distances from the levels, in units of noise, fall by more than that. 20 days at 1.0 above 20 at 0.0, with a noise of 0.5,
-lower them by 20 × 20 / 40 × (1.0 / 0.5)² = 40.
+So one penalty fits all series, and counts in the same unit everywhere: a new level is worth its place only if the
+squared distances from the levels, in units of noise, fall by more than that. 20 days at 1.0 above 20 at 0.0, with a
+noise of 0.5, lower them by 20 × 20 / 40 × (1.0 / 0.5)² = 40.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ def where_levels_move(series: Steady, *, penalty: float) -> list[int]:
 def between_places(levels: Floats, place: int, *, level: float = 0.95) -> tuple[int, int]:
     """Between which places of a stretch with one moved level it lies.
 
-    Those are given at which the squared distances from the two levels, in units of the noise within them, are larger than
-    at the best place by no more than a quantile of the likelihood ratio's distribution, P(x) = (1 - e^(-x/2))².
+    Those are given at which the squared distances from the two levels, in units of the noise within them, are larger
+    than at the best place by no more than a quantile of the likelihood ratio's distribution, P(x) = (1 - e^(-x/2))².
 
     Parameters
     ----------
@@ -276,14 +276,14 @@ def _drawn(days: Floats, *, seed: list[int]) -> tuple[Floats, Floats]:
 
 
 def _noise(values: Floats) -> float:
-    """The standard deviation from one day to the next but for moved levels: Qn, else (days mostly alike) by their mean size."""
+    """The standard deviation from one day to the next but for moved levels: Qn; of days mostly alike, by mean sizes."""
     from statsmodels.robust.scale import qn_scale
 
     apart = np.diff(values)
     if len(apart) < 2:
         return 0.0
-    robust = float(qn_scale(apart)) / np.sqrt(2)
-    return robust if robust > _LEAST_NOISE else float(np.abs(apart).mean()) * np.sqrt(np.pi) / 2
+    robust = float(qn_scale(apart) / np.sqrt(2))
+    return robust if robust > _LEAST_NOISE else float(np.abs(apart).mean() * np.sqrt(np.pi) / 2)
 
 
 def _around(values: Floats) -> Floats:
@@ -295,7 +295,7 @@ def _around(values: Floats) -> Floats:
 
 
 def _weekdays(values: Floats, weekday: Ints) -> Floats:
-    """What its weekday adds to each day: its usual distance from the days around it, as far as that is more than noise."""
+    """What its weekday adds to each day: its usual distance from the days around it, less what is noise."""
     if len(values) < WEEKS_TO_KNOW * _WINDOW:
         return np.zeros_like(values)
     away = values - _around(values)
