@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from rpa_lab.chart.notes import notes_beside
 from rpa_lab.chart.theme import COLOURS, empty, finish, short
 from rpa_lab.chart.ticks import nice_ticks
 from rpa_lab.readable import heading
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     import altair as alt
 
 __all__ = ["comparison_intervals"]
-
-_ROOM: Final = 0.75  # of the intervals' width, for the figures at their right
 
 
 def comparison_intervals(
@@ -95,7 +94,7 @@ def comparison_intervals(
     ends = pl.concat([drawn[column] for column in ("value", "low", "high")]).drop_nulls()
     least, largest = min(zero, float(ends.min())), max(zero, float(ends.max()))  # type: ignore[arg-type]
     width = (largest - least) or 1.0
-    scale = alt.Scale(domain=[least - 0.04 * width, largest + _ROOM * width], nice=False, zero=False)
+    scale = alt.Scale(domain=[least - 0.04 * width, largest + 0.04 * width], nice=False, zero=False)
     axis = alt.Axis(
         title=_axis_title(name, against, unit, scaled, ratios=ratios),
         values=nice_ticks(least, largest),
@@ -121,11 +120,6 @@ def comparison_intervals(
     pale = alt.condition(alt.datum.strong, alt.value(1.0), alt.value(0.55))
     x = alt.X("value:Q", axis=axis, scale=scale)
     line = base.transform_filter("datum.low != null").mark_rule()
-    text = base.mark_text(align="left").encode(
-        x=alt.datum(largest + 0.06 * width, type="quantitative", axis=axis, scale=scale),
-        text="note:N",
-        opacity=alt.condition(alt.datum.strong, alt.value(1.0), alt.value(0.75)),
-    )
     dots = [
         base.transform_filter(alt.datum.strong if strong else "!datum.strong")
         .mark_point(size=75, filled=strong, opacity=1, strokeWidth=2)
@@ -144,16 +138,19 @@ def comparison_intervals(
             strokeWidth=alt.condition(alt.datum.strong, alt.value(2.5), alt.value(1.5)),
         ),
         *dots,
-        text,
     )
     hint = "line: 95 % interval · filled: holds after correction for the size of the table"
     left_out = f" · {ranked.height - drawn.height} more not drawn" if ranked.height > drawn.height else ""
-    return finish(
-        *layers,
+    left: Any = alt.layer(*layers)
+    chart = finish(
+        left,
+        notes_beside(drawn),
         title=_title(ranked, _capital(name), against, unit, what),
         subtitle=[subtitle, f"{hint}{left_out}"],
         height=max(28 * drawn.height, 60),
     )
+    beside: alt.LayerChart = chart.resolve_axis(y="independent").properties(width=460)
+    return beside
 
 
 def _rows(ranked: pl.DataFrame, what: str, unit: str) -> tuple[pl.DataFrame, TimeUnit | None]:

@@ -29,6 +29,7 @@ _LANES: Final = {
     STEP: ("steps", "#8d7aa8", "diamond"),
     "drift": ("drifts", "#8d7aa8", "stroke"),
     "version": ("versions", "#4f9484", "triangle-up"),
+    "release": ("releases", "#4f9484", "triangle-right"),
     "host": ("hosts", "#dba13a", "square"),
     "outage": ("outages", COLOURS["failed"], "square"),
     _OTHER: ("notes", "#7d7d7d", "circle"),
@@ -173,7 +174,7 @@ def _name(row: dict[str, Any]) -> str:
         return str(row["label"])
     if row["kind"] == "outage" and row["until"] is not None:
         return duration_text((row["until"] - row["at"]) / timedelta(milliseconds=1))
-    return short(str(row["text"] or row["kind"]), most=30)
+    return short(str(row["text"] or row["kind"]), most=36)
 
 
 def _what(row: dict[str, Any]) -> str:

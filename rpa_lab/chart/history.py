@@ -74,7 +74,9 @@ def history_timeline(
         return empty(title="No day with a run whose duration is known", subtitle=subtitle)
     first, last = known["date"][0], known["date"][-1]
     points = points.filter(pl.col("on").is_between(first, last))
-    shown = _within(events.filter(pl.col("kind") != _POINT), first, last, tz)
+    shown = _within(events.filter(pl.col("kind") != _POINT), first, last, tz).with_columns(
+        pl.col("text").str.strip_prefix(f"{workflow_id} ")  # it stands above all of them
+    )
     whole, of_steps = points.filter(pl.col("node_id").is_null()), points.filter(pl.col("node_id").is_not_null())
     marks, lane_rows = lane_marks(pl.concat([_as_events(of_steps), shown.tail(_MOST_EVENTS)]), first=first, last=last)
     unit = time_unit(known["level_ms"].to_list())
@@ -279,8 +281,9 @@ def _title(known: pl.DataFrame, points: pl.DataFrame) -> str:
     if known.height == 1:
         return f"A run takes about {duration_text(known['level_ms'][0])}, on the one day"
     if whole.is_empty():
-        steps = points.height
-        beside = f", though {count_text(steps, 'change')} of single steps" if steps else ""
+        steps = points["node_id"].n_unique()
+        levels = "one step's level" if steps == 1 else f"the levels of {steps} steps"
+        beside = f", though {levels} changed" if steps else ""
         return f"No change of level is found in {count_text(known.height, 'day')}{beside}"
     on: date = whole["on"][-1]
     change = whole["change"][-1]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from rpa_lab.chart.notes import notes_beside
 from rpa_lab.chart.theme import COLOURS, empty, finish, short
 from rpa_lab.chart.ticks import nice_ticks
 from rpa_lab.records import split_node_path
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["attribution_waterfall", "part_name"]
 
-_ROOM: Final = 0.62  # of the bars' width, for the figures at their right
 _WORDS: Final = {
     "time": ("takes longer", "takes less time"),
     "attempts": ("more attempts", "fewer attempts"),
@@ -126,9 +126,9 @@ def attribution_waterfall(
     ends = pl.concat([rows[name] for name in ("from", "to", "low", "high")]).drop_nulls()
     least, largest = min(0.0, float(ends.min())), max(0.0, float(ends.max()))  # type: ignore[arg-type]
     width = (largest - least) or 1.0
-    scale = alt.Scale(domain=[least - 0.02 * width, largest + _ROOM * width], nice=False)
+    scale = alt.Scale(domain=[least - 0.02 * width, largest + 0.02 * width], nice=False)
     axis = alt.Axis(
-        title=f"change of the mean duration ({unit.symbol}), counted from the mean before",
+        title=f"change of the mean ({unit.symbol})",
         values=nice_ticks(least, largest),
         labelExpr="datum.value === 0 ? '0' : format(datum.value, '+~f')",
         titleAnchor="start",
@@ -157,9 +157,6 @@ def attribution_waterfall(
     caps = base.transform_filter("datum.low != null").mark_tick(
         thickness=1.5, size=8, opacity=0.8, color="currentColor"
     )
-    figures = base.mark_text(align="left").encode(
-        x=alt.datum(largest + 0.05 * width, type="quantitative", axis=axis, scale=scale), text="note:N"
-    )
     layers = (
         zero.encode(
             x=alt.datum(0, type="quantitative", axis=axis, scale=scale), y=alt.value(0), y2=alt.value("height")
@@ -168,16 +165,19 @@ def attribution_waterfall(
         bars,
         ranges.encode(x=alt.X("low:Q", axis=axis, scale=scale), x2="high:Q"),
         *(caps.encode(x=alt.X(f"{name}:Q", axis=axis, scale=scale)) for name in ("low", "high")),
-        figures.encode(opacity=alt.condition(alt.datum.strong, alt.value(1.0), alt.value(0.75))),
     )
     adds_up = f" · the {ranked.height:,} parts add up to the change" if ranked.height > 1 else ""
     subtitle = [whose, f"line: 95 % interval · pale: may be chance{adds_up}"]
-    return finish(
-        *layers,
+    left: Any = alt.layer(*layers)
+    chart = finish(
+        left,
+        notes_beside(rows),
         title=_title(ranked, change_ms, baseline_mean_ms, longest=longest),
         subtitle=subtitle,
         height=28 * rows.height + 10,
     )
+    beside: alt.LayerChart = chart.resolve_axis(y="independent").properties(width=460)
+    return beside
 
 
 _TONES: Final = {"slower": COLOURS["strong"], "faster": COLOURS["data"], "mean": "#8a8a8a"}

@@ -140,8 +140,8 @@ def strata_table(strata: pl.DataFrame, *, label: str) -> Table:
         first: label,
         "runs_before": "runs before",
         "runs_after": "runs now",
-        "mean_before_ms": "mean before",
-        "mean_after_ms": "mean now",
+        "mean_before_ms": "before",
+        "mean_after_ms": "now",
         "mix_ms": "by the mix",
         "inner_ms": "by themselves",
     }
@@ -149,8 +149,8 @@ def strata_table(strata: pl.DataFrame, *, label: str) -> Table:
         shown,
         title=f"By {label}",
         labels=labels,
-        note="By the mix: what the change owes to more or fewer runs of that kind; by themselves: what it owes to "
-        "their taking longer or less. Together they add up to the change.",
+        note="Mean durations. By the mix: what the change owes to more or fewer runs of that kind; by themselves: what "
+        "it owes to their taking longer or less. Together they add up to the change.",
     )
 
 
@@ -328,7 +328,7 @@ def _of_unit(found: Comparison, table: pl.DataFrame, unit: str, title: str) -> T
             name_text(group),
             value,
             None if group == found.against else difference,
-            _between(low, high, unit=in_time),
+            _between(low, high, unit=in_time, digits=1 if unit == "percent" else None),
             *held,
         )
         for metric, group, value, difference, low, high, *held in table.select("metric", "group", *columns).rows()
@@ -355,11 +355,13 @@ def _of_unit(found: Comparison, table: pl.DataFrame, unit: str, title: str) -> T
     )
 
 
-def _between(low: float | None, high: float | None, *, unit: TimeUnit | None) -> str:
+def _between(low: float | None, high: float | None, *, unit: TimeUnit | None, digits: int | None = None) -> str:
     """An interval in words, in the unit of a column of durations; a dash where it isn't known."""
     if low is None or high is None:
         return "–"
-    ends = [number_text(end) if unit is None else in_unit(end, unit) for end in (low, high)]
+    if unit is not None:
+        return f"{in_unit(low, unit)} to {in_unit(high, unit)}"
+    ends = [number_text(end) if digits is None else f"{end:.{digits}f}" for end in (low, high)]
     return " to ".join(ends)
 
 
