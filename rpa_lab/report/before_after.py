@@ -89,9 +89,10 @@ def before_and_after(
             raise InputError(f"baseline {baseline} leaves nothing after it to hold against it; name current, too")
         return _apart(baseline, Span(start, end, period.tz))
     before = _before(period)
-    if records.start - before.start <= before.length / 2:
+    held = Span(max(period.start, records.start), min(period.end, records.end), period.tz)
+    if records.start - before.start <= before.length / 2 or held.end <= held.start:
         return before, period
-    return _halves(Span(max(period.start, records.start), max(min(period.end, records.end), records.start), period.tz))
+    return _halves(held)
 
 
 def from_first_to_last(before: Span, now: Span) -> Span:
