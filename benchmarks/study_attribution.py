@@ -41,7 +41,7 @@ from rpa_lab.simulate.simulated import Fleet
 from rpa_lab.storage.store import TimeSeriesStore
 
 RESULTS: Final = Path(__file__).parent / "results" / "attribution.csv"
-SEEDS, LONG_SEEDS = 50, 4
+SEEDS, LONG_SEEDS = 50, 5
 DAYS, ONSET, LONG = 56, 28, 1400
 END = date(2026, 11, 2)
 UNTIL: Final = datetime(END.year, END.month, END.day, tzinfo=UTC)

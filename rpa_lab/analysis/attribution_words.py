@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from rpa_lab.analysis.attribution_strata import OTHERS, UNKNOWN
 from rpa_lab.analysis.changes import ChangePoint
 from rpa_lab.units import count_text, duration_text, name_text, number_text, percent_text
 
@@ -120,7 +121,13 @@ def since_text(point: ChangePoint | None) -> str:
 def _mix(strata: pl.DataFrame | None, by: str | None) -> str:
     if strata is None or by is None or strata.is_empty():
         return "other runs were done"
-    row = strata.row(int(strata["mix_ms"].abs().arg_max() or 0), named=True)
+    along = strata.filter(pl.col("mix_ms").sign() == pl.col("mix_ms").sum().sign())
+    if along.is_empty():
+        return "other runs were done"
+    # more runs of a slow kind and fewer of a quick one are the same news: the former says it more plainly
+    grown = pl.col("weight_after") > pl.col("weight_before")
+    unnamed = pl.col("stratum").is_in([OTHERS, UNKNOWN])
+    row = along.sort(unnamed, grown, pl.col("mix_ms").abs(), descending=[False, True, True]).row(0, named=True)
     more = "more" if row["weight_after"] > row["weight_before"] else "fewer"
     name = name_text(row["stratum"])
     if by in _NOUNS:
