@@ -3,8 +3,8 @@
 - Named: fleets of 56 days and five workflows of about 40 runs a day, seeds 0 to 49. From the 29th day on one fault of
   each kind strikes, each in a workflow of its own, made so large that it moves the mean by about 8 %; those that move
   it by less than 5 % (`true_shift_ms` of the fleet's truth, by the mean before) are counted as out of reach, not as
-  misses. "first" counts how often what was planted (step and kind) is the largest part; "said" how often the sentence names
-  it first, for sure, corrected over parts and the five workflows; "significant" how often the change as a whole is
+  misses. "first" counts how often what was planted (step and kind) is the largest part; "said" how often the
+  sentence names it first, for sure, corrected over parts and the five workflows; "significant" how often the change as a whole is
   more than what days differ by, corrected over the workflows.
 - Silent: the same fleets without a fault. "significant" counts those in which any of the five workflows has a
   significant change, "significant or a part" also those in which a sentence calls a part sure though the change isn't.

@@ -783,7 +783,7 @@ def rate_interval(days: Sequence[tuple[int, int]], *, level: float) -> tuple[flo
 
 
 def duration_parts(runs: Iterable[Row], steps: Iterable[Row]) -> dict[str, Any]:
-    """What the mean duration (ms) of completed runs is made of, as fractions: ``D``, ``f`` and ``m`` by node, and ``g``.
+    """What the mean duration (ms) of completed runs is made of, as fractions: ``D``, ``f`` and ``m`` by node, ``g``.
 
     `m` is missing for a node that was never tried; everything but ``D`` where there is no run.
     """

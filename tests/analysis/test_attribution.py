@@ -252,7 +252,11 @@ def test_more_runs_of_a_slow_host_are_mix(tmp_path: Path) -> None:
     strata = found.strata
     assert strata is not None
     assert set(strata["stratum"]) == {"a", "b", "(others)"}  # host c has no run in November
-    assert strata.filter(stratum="(others)").select("runs_before", "runs_after", "mean_after_ms").row(0) == (20, 0, None)
+    assert strata.filter(stratum="(others)").select("runs_before", "runs_after", "mean_after_ms").row(0) == (
+        20,
+        0,
+        None,
+    )
     assert strata["mix_ms"].sum() == pytest.approx(first["change_ms"])
     assert strata.select(pl.col("mix_ms").sum() + pl.col("inner_ms").sum()).item() == pytest.approx(found.change_ms)
 
@@ -317,7 +321,9 @@ def test_the_tail_is_split_the_same_way(tmp_path: Path) -> None:
     assert tail is not None
     assert (tail.baseline_runs, tail.current_runs) == (25, 25)
     longest = [
-        sorted((run["duration_ms"] for run, _ in runs if (run["started_at"] < datetime(2026, 11, 1, tzinfo=UTC)) == side))
+        sorted(
+            (run["duration_ms"] for run, _ in runs if (run["started_at"] < datetime(2026, 11, 1, tzinfo=UTC)) == side)
+        )
         for side in (True, False)
     ]
     for mean_ms, durations in zip((tail.baseline_mean_ms, tail.current_mean_ms), longest, strict=True):

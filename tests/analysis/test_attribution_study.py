@@ -1,0 +1,42 @@
+"""A small cut of `benchmarks/study_attribution.py`: what is planted is named, what is not is not, and intervals hold.
+
+A coverage fails where it is hardly compatible with any from 90 to 98.5 %.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from scipy import stats
+
+from benchmarks.study_attribution import KINDS, coverage, named, silent
+
+UNLIKELY = 0.001
+
+
+def test_what_was_planted_is_the_first_part_named() -> None:
+    table = named(range(3))
+    first = table.filter(figure="first")
+
+    assert set(first["design"]) == set(KINDS)
+    assert first["of"].sum() >= 14
+    assert first["of"].sum() - first["n"].sum() <= 1
+    assert table.filter(figure="said")["n"].sum() >= 8
+
+
+def test_where_nothing_was_planted_hardly_anything_is_said() -> None:
+    table = silent(range(3))
+
+    assert table["of"].to_list() == [3, 3]
+    assert table["n"].max() <= 1  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("window", [14, 28])
+def test_intervals_hold_what_endless_periods_would_have(window: int) -> None:
+    table = coverage([0], days=700, windows=[window])
+
+    assert table["of"].sum() > 200
+    assert set(table["figure"]) == {"attempts", "time", "waiting", "change", "planted"}
+    for n, of in table.group_by("figure").agg(pl.col("n", "of").sum()).select("n", "of").iter_rows():
+        assert stats.binom.cdf(n, of, 0.90) > UNLIKELY
+        assert n == of or stats.binom.sf(n - 1, of, 0.985) > UNLIKELY
