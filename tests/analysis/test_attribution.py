@@ -24,7 +24,13 @@ START = datetime(2026, 10, 1, tzinfo=UTC)
 def _run(name: str, day: int, ms: float, steps: list[tuple[str, float | None, int]], **said: Any) -> list[Any]:
     """An execution that starts at 9 o'clock on a day since October began, and its steps: node, ms, retries."""
     at = START + timedelta(days=day, hours=9)
-    run = {"execution_id": name, "workflow_id": "w", "status": "completed", "started_at": at, "duration_ms": ms}
+    run: dict[str, Any] = {
+        "execution_id": name,
+        "workflow_id": "w",
+        "status": "completed",
+        "started_at": at,
+        "duration_ms": ms,
+    }
     run |= {"completed_at": at + timedelta(milliseconds=ms)} | said
     rows = [
         {"execution_id": name, "workflow_id": "w", "node_id": node, "action_type": "click", "status": "completed"}
