@@ -1,8 +1,8 @@
 """Whether an attribution names what was done to a workflow, holds the truth, and is silent where nothing was done.
 
 - Named: fleets of 56 days and five workflows of about 40 runs a day, seeds 0 to 49. From the 29th day on one fault of
-  each kind strikes, each in a workflow of its own, made so large that it moves the mean by about 8 %, and again by about
-  5.5 %; those that move it by less than 5 % (`true_shift_ms` of the fleet's truth, by the mean before) aren't counted.
+  each kind strikes, each in a workflow of its own, made so large that it moves the mean by about 8 %, and again by
+  about 5.5 %; those that move it by less than 5 % (`true_shift_ms` of the truth, by the mean before) aren't counted.
   "first" counts how often what was planted (step and kind) is the largest part; "said" how often the sentence names it
   first, for sure, corrected over parts and the five workflows; "significant" how often the change as a whole is more
   than what days differ by, corrected over the workflows.

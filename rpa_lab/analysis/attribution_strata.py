@@ -17,9 +17,9 @@ from rpa_lab.analysis.split import Work, mix_by_stratum
 from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.storage.derive import with_merged_context
 
-__all__ = ["LEAST_RUNS", "OTHERS", "UNKNOWN", "columns_of", "strata_table", "versions_table", "with_strata"]
+__all__ = ["LEAST_OF_STRATUM", "OTHERS", "UNKNOWN", "columns_of", "strata_table", "versions_table", "with_strata"]
 
-LEAST_RUNS: Final = 30
+LEAST_OF_STRATUM: Final = 30
 """With fewer runs in one of the periods a stratum is put together with the others."""
 
 OTHERS: Final = "(others)"
@@ -78,8 +78,8 @@ def with_strata(completed: pl.DataFrame, *, by: str | None) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        With `stratum`: what `by` says where both sides have `LEAST_RUNS` runs of it, else "(others)". Where that isn't
-        said, it is "(unknown)".
+        With `stratum`: what `by` says, "(unknown)" where that isn't said; "(others)" where one of the sides has fewer
+        than `LEAST_OF_STRATUM` runs of it.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def with_strata(completed: pl.DataFrame, *, by: str | None) -> pl.DataFrame:
         if by in _COLUMNS
         else _said(completed, by)
     )
-    per_side = [((pl.col("side") == side).sum() >= LEAST_RUNS).over("_said") for side in (0, 1)]
+    per_side = [((pl.col("side") == side).sum() >= LEAST_OF_STRATUM).over("_said") for side in (0, 1)]
     name = pl.when(per_side[0] & per_side[1]).then("_said").otherwise(pl.lit(OTHERS))
     return named.with_columns(stratum=name).drop("_said")
 

@@ -30,7 +30,7 @@ def change_text(change_ms: float, percent: float | None) -> str:
     """
     if not change_ms:
         return "as long as before"
-    of = "" if percent is None or abs(percent) == inf else f" ({percent_text(abs(percent) / 100)})"
+    of = "" if percent is None or abs(percent) == inf else f" ({_percent(percent / 100)})"
     return f"{duration_text(abs(change_ms))} {'longer' if change_ms > 0 else 'less'}{of}"
 
 
@@ -67,8 +67,10 @@ def cause_text(part: dict[str, Any], *, strata: pl.DataFrame | None, by: str | N
         return f"runs wait {'longer' if more else 'less'} between steps"
     node = f"“{name_text(part['node_id'])}”"
     if part["kind"] == "time":
-        ratio = after / before - 1 if before else inf
-        much = "" if ratio == inf else f" {percent_text(abs(ratio))}"
+        times = after / before if before else inf
+        if 2 <= times < inf:
+            return f"{node} takes {number_text(round(times, 1))} times as long"
+        much = "" if times == inf else f" {_percent(times - 1)}"
         return f"{node} takes{much} {'longer' if more else 'less long'}"
     if not before or not after:
         return f"{node} is {'new' if more else 'gone'}"
@@ -116,6 +118,10 @@ def since_text(point: ChangePoint | None) -> str:
     if not away:
         return f"{since}, when {change.text}"
     return f"{since}, {count_text(abs(away), 'day')} {'before' if away > 0 else 'after'} {change.text}"
+
+
+def _percent(fraction: float) -> str:
+    return percent_text(abs(fraction)) if abs(fraction) < 0.9 else f"{abs(fraction):,.0%}".replace("%", " %")
 
 
 def _mix(strata: pl.DataFrame | None, by: str | None) -> str:

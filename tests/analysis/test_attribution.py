@@ -185,6 +185,7 @@ def test_children_are_taken_from_their_parent_and_overlap_is_said(tmp_path: Path
     assert found.warnings[-2].startswith("in 1 run steps ran side by side")
     row = AttributionAnalyzer(store).attribute_all(BEFORE, NOW).table.row(0, named=True)
     assert row["part_ms"] == found.parts["change_ms"][0]
+    assert row["doubts"] == "; ".join(found.warnings[:-1])  # but for the tail
 
 
 def test_what_is_not_known_is_said(tmp_path: Path) -> None:
@@ -264,6 +265,7 @@ def test_more_runs_of_a_slow_host_are_mix(tmp_path: Path) -> None:
         None,
     )
     assert strata["mix_ms"].sum() == pytest.approx(first["change_ms"])
+    assert "what has fewer than 30 runs in one of the periods is one stratum, (others)" in found.warnings
     assert strata.select(pl.col("mix_ms").sum() + pl.col("inner_ms").sum()).item() == pytest.approx(found.change_ms)
 
 
