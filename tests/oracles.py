@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,7 @@ __all__ = [
     "cases",
     "cases_began",
     "cliffs_delta",
+    "duration_parts",
     "duration_statistics",
     "durations_by_group",
     "durations_by_node",
@@ -49,6 +50,7 @@ __all__ = [
     "rate_interval",
     "recovery_savings",
     "self_time_by_node",
+    "shapley_of_durations",
     "shifts",
     "streaks",
     "success_rate",
@@ -778,3 +780,60 @@ def rate_interval(days: Sequence[tuple[int, int]], *, level: float) -> tuple[flo
     middle, reach = rate + z * z / (2 * worth), z * (rate * (1 - rate) / worth + z * z / (4 * worth**2)) ** 0.5
     scale = 1 + z * z / worth
     return 100 * (middle - reach) / scale, 100 * (middle + reach) / scale, basis
+
+
+def duration_parts(runs: Iterable[Row], steps: Iterable[Row]) -> dict[str, Any]:
+    """What the mean duration (ms) of completed runs is made of, as fractions: ``D``, ``f`` and ``m`` by node, ``g``.
+
+    `m` is missing for a node that was never tried; everything but ``D`` where there is no run.
+    """
+    took = {
+        run["execution_id"]: Fraction(round(run["duration_ms"] * 1000), 1000)
+        for run in runs
+        if run["status"] == "completed" and run["duration_ms"] is not None
+    }
+    mine = [step for step in steps if step["execution_id"] in took and step["status"] != "skipped"]
+    attempts: dict[str, int] = defaultdict(int)
+    own: dict[str, Fraction] = defaultdict(Fraction)
+    for step in mine:
+        attempts[step["node_id"]] += 1 + step["retry_count"]
+    for (_, node), value in self_time_by_node(mine).items():
+        own[node] += Fraction(round(max(value or 0.0, 0.0) * 1000), 1000)
+    if not took:
+        return {"D": None}
+    n = len(took)
+    return {
+        "D": sum(took.values()) / n,
+        "f": {node: Fraction(count, n) for node, count in attempts.items()},
+        "m": {node: own[node] / count for node, count in attempts.items()},
+        "g": (sum(took.values()) - sum(own.values())) / n,
+    }
+
+
+def shapley_of_durations(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[tuple[str, str | None], Fraction]:
+    """What each change moves D = Σ f m + g by, on average over all orders in which the changes could have come.
+
+    Both sides as `duration_parts` gives them. Each f, each m and g is a change of its own: ("attempts", node), ("time",
+    node) and ("waiting", None). A node that one side doesn't have has f = 0 there, and the other's m.
+    """
+    nodes = sorted(before["f"].keys() | now["f"].keys())
+    sides = [
+        {("attempts", node): side["f"].get(node, Fraction(0)) for node in nodes}
+        | {("time", node): side["m"].get(node, other["m"].get(node)) for node in nodes}
+        | {("waiting", None): side["g"]}
+        for side, other in ((before, now), (now, before))
+    ]
+
+    def mean(values: Mapping[Any, Fraction]) -> Fraction:
+        products = (values["attempts", node] * values["time", node] for node in nodes)
+        return sum(products, start=values["waiting", None])
+
+    moved: dict[tuple[str, str | None], Fraction] = dict.fromkeys(sides[0], Fraction(0))
+    orders = list(permutations(sides[0]))
+    for order in orders:
+        values = dict(sides[0])
+        for change in order:
+            earlier = mean(values)
+            values[change] = sides[1][change]
+            moved[change] += mean(values) - earlier
+    return {change: total / len(orders) for change, total in moved.items()}

@@ -68,6 +68,7 @@ __all__ = [
     "resource_metrics",
     "resources",
     "robot_suites",
+    "runs_of_two_periods",
     "runs_with_steps",
     "sessions",
     "sla_targets",
@@ -898,3 +899,21 @@ def days_of_groups(draw: st.DrawFn) -> pl.DataFrame:
             rows.append((group, day, draw(st.integers(0, n)), n))
     schema = {"group": pl.String, "day": pl.Date, "good": pl.Int64, "n": pl.Int64}
     return pl.DataFrame(draw(st.permutations(rows)) if rows else [], schema=schema, orient="row")
+
+
+@st.composite
+def runs_of_two_periods(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A few runs and their steps in November 2026 and a few in January 2027; steps are tried up to four times."""
+    runs, steps = [], []
+    for side in range(2):
+        its_runs, its_steps = draw(runs_with_steps())
+        tries = draw(st.lists(st.integers(0, 3), min_size=its_steps.height, max_size=its_steps.height))
+        later = pl.col("started_at", "completed_at") + timedelta(days=60 * side)
+        named = pl.format("{}-{}", pl.lit(side), pl.col("execution_id")).alias("execution_id")
+        runs.append(its_runs.with_columns(named, later))
+        steps.append(
+            its_steps.with_columns(named, later, step_id=pl.lit(None, pl.String)).with_columns(
+                pl.Series("retry_count", tries, dtype=its_steps.schema["retry_count"])
+            )
+        )
+    return pl.concat(runs), pl.concat(steps)

@@ -15,7 +15,14 @@ import polars as pl
 
 from rpa_lab.analysis.attribution_parts import NO_PARTS, parts_table
 from rpa_lab.analysis.attribution_result import Attribution, Attributions
-from rpa_lab.analysis.attribution_strata import columns_of, strata_table, versions_table, with_strata
+from rpa_lab.analysis.attribution_strata import (
+    LEAST_OF_STRATUM,
+    OTHERS,
+    columns_of,
+    strata_table,
+    versions_table,
+    with_strata,
+)
 from rpa_lab.analysis.attribution_table import attributions_table
 from rpa_lab.analysis.attribution_tail import LEAST_RUNS, longest_runs, tail_attribution
 from rpa_lab.analysis.period_work import PeriodWork, completed_runs, ended_runs, period_work, steps_of_runs
@@ -97,6 +104,9 @@ class AttributionAnalyzer:
             workflow_id, ended, work, spans=spans, by=by, level=level, seed=seed, warnings=self._damage(spans)
         )
         versions = versions_table(completed)
+        if by is not None and (completed["stratum"] == OTHERS).any():
+            pooled = f"what has fewer than {LEAST_OF_STRATUM} runs in one of the periods is one stratum, {OTHERS}"
+            found = replace(found, warnings=(*found.warnings, pooled))
         few = min(found.baseline_runs, found.current_runs)
         if few < LEAST_RUNS:
             doubt = f"the longest runs are not looked at: {LEAST_RUNS:,} a side are needed, one has {few:,}"

@@ -161,8 +161,8 @@ class Attributions(Result):
     Sure changes first, then the largest in percent: workflow_id, baseline_runs, current_runs, baseline_mean_ms,
     current_mean_ms, change_ms, change_low_ms, change_high_ms, change_percent, basis, p_value, q_value (p corrected for
     the number of workflows by Benjamini-Hochberg), significant (q_value ≤ 1 - level; null where undecided), the largest
-    part's kind, node_id, part_ms, part_low_ms, part_high_ms and notable, and sentence. Workflows without completed runs
-    in one of the periods are in `warnings` only.
+    part's kind, node_id, part_ms, part_low_ms, part_high_ms and notable, sentence, doubts.
+    Workflows without completed runs in one of the periods are counted in `warnings`.
     """
 
     _table: ClassVar[str | None] = "table"

@@ -17,14 +17,18 @@ from rpa_lab.analysis.split import Work, mix_by_stratum
 from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.storage.derive import with_merged_context
 
-__all__ = ["LEAST_RUNS", "OTHERS", "columns_of", "strata_table", "versions_table", "with_strata"]
+__all__ = ["LEAST_OF_STRATUM", "OTHERS", "UNKNOWN", "columns_of", "strata_table", "versions_table", "with_strata"]
 
-LEAST_RUNS: Final = 30
+LEAST_OF_STRATUM: Final = 30
 """With fewer runs in one of the periods a stratum is put together with the others."""
 
 OTHERS: Final = "(others)"
+"""The stratum of all that are none of their own."""
+
 UNKNOWN: Final = "(unknown)"
-ALL: Final = "(all)"
+"""The stratum of runs that don't say what they are told apart by."""
+
+_ALL: Final = "(all)"
 
 _COLUMNS: Final = {"robot": "robot_id", "host": "host"}
 _CONTEXT: Final = "context."
@@ -74,8 +78,8 @@ def with_strata(completed: pl.DataFrame, *, by: str | None) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        With `stratum`: what `by` says where both sides have `LEAST_RUNS` runs of it, else "(others)". Where that isn't
-        said, it is "(unknown)".
+        With `stratum`: what `by` says, "(unknown)" where that isn't said; "(others)" where one of the sides has fewer
+        than `LEAST_OF_STRATUM` runs of it.
 
     Raises
     ------
@@ -83,13 +87,13 @@ def with_strata(completed: pl.DataFrame, *, by: str | None) -> pl.DataFrame:
         If no run says such a thing in its context.
     """
     if by is None:
-        return completed.with_columns(stratum=pl.lit(ALL))
+        return completed.with_columns(stratum=pl.lit(_ALL))
     named = (
         completed.with_columns(_said=pl.col(_COLUMNS[by]).fill_null(UNKNOWN))
         if by in _COLUMNS
         else _said(completed, by)
     )
-    per_side = [((pl.col("side") == side).sum() >= LEAST_RUNS).over("_said") for side in (0, 1)]
+    per_side = [((pl.col("side") == side).sum() >= LEAST_OF_STRATUM).over("_said") for side in (0, 1)]
     name = pl.when(per_side[0] & per_side[1]).then("_said").otherwise(pl.lit(OTHERS))
     return named.with_columns(stratum=name).drop("_said")
 
@@ -113,17 +117,19 @@ def strata_table(before: Work, now: Work, *, names: list[str], column: str = "st
         mean_after_ms (null without runs), mix_ms (what its share's change adds: see
         `rpa_lab.analysis.split.mix_by_stratum`), inner_ms (what its own change adds).
     """
-    mix, inner = mix_by_stratum(before, now)
     runs = [work.runs[0] for work in (before, now)]
+    unknown = np.full(len(names), np.nan)
+    mix, inner = mix_by_stratum(before, now) if all(side.sum() for side in runs) else (unknown, unknown)
     with np.errstate(invalid="ignore"):
         means = [work.duration[0] / work.runs[0] / 1000 for work in (before, now)]
+        weights = [side / side.sum() for side in runs]
     table = pl.DataFrame(
         {
             column: pl.Series(names, dtype=pl.String),
             "runs_before": runs[0].astype(np.int64),
             "runs_after": runs[1].astype(np.int64),
-            "weight_before": runs[0] / runs[0].sum(),
-            "weight_after": runs[1] / runs[1].sum(),
+            "weight_before": weights[0],
+            "weight_after": weights[1],
             "mean_before_ms": means[0],
             "mean_after_ms": means[1],
             "mix_ms": mix,

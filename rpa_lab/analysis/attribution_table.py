@@ -64,9 +64,10 @@ def attributions_table(found: Sequence[Attribution], *, level: float) -> pl.Data
         replace(one, p_value=q, significant=sure).sentence
         for one, q, sure in zip(found, q_values, significant, strict=True)
     ]
-    beside = pl.concat(largest) if largest else NO_LARGEST
+    said = {"sentence": sentences, "doubts": ["; ".join(one.warnings) or None for one in found]}
+    beside = pl.concat(largest) if largest else _NO_LARGEST
     return pl.concat(
-        [facts, pl.DataFrame([q_values, significant]), beside, pl.DataFrame({"sentence": sentences}, schema=_SENTENCE)],
+        [facts, pl.DataFrame([q_values, significant]), beside, pl.DataFrame(said, schema=_SAID)],
         how="horizontal",
     ).sort(
         pl.col("significant").fill_null(value=False),
@@ -77,12 +78,12 @@ def attributions_table(found: Sequence[Attribution], *, level: float) -> pl.Data
     )
 
 
-NO_LARGEST: Final = pl.DataFrame(
+_NO_LARGEST: Final = pl.DataFrame(
     schema={"kind": pl.String, "node_id": pl.String}
     | dict.fromkeys(("part_ms", "part_low_ms", "part_high_ms"), pl.Float64)
     | {"notable": pl.Boolean}
 )
-_SENTENCE: Final = {"sentence": pl.String}
+_SAID: Final = {"sentence": pl.String, "doubts": pl.String}
 
 
 def _corrected_parts(found: Sequence[Attribution], *, level: float) -> list[Attribution]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from rpa_lab.analysis.attribution_strata import OTHERS, UNKNOWN
 from rpa_lab.analysis.changes import ChangePoint
 from rpa_lab.units import count_text, duration_text, name_text, number_text, percent_text
 
@@ -29,7 +30,7 @@ def change_text(change_ms: float, percent: float | None) -> str:
     """
     if not change_ms:
         return "as long as before"
-    of = "" if percent is None or abs(percent) == inf else f" ({percent_text(abs(percent) / 100)})"
+    of = "" if percent is None or abs(percent) == inf else f" ({_percent(percent / 100)})"
     return f"{duration_text(abs(change_ms))} {'longer' if change_ms > 0 else 'less'}{of}"
 
 
@@ -66,8 +67,10 @@ def cause_text(part: dict[str, Any], *, strata: pl.DataFrame | None, by: str | N
         return f"runs wait {'longer' if more else 'less'} between steps"
     node = f"“{name_text(part['node_id'])}”"
     if part["kind"] == "time":
-        ratio = after / before - 1 if before else inf
-        much = "" if ratio == inf else f" {percent_text(abs(ratio))}"
+        times = after / before if before else inf
+        if 2 <= times < inf:
+            return f"{node} takes {number_text(round(times, 1))} times as long"
+        much = "" if times == inf else f" {_percent(times - 1)}"
         return f"{node} takes{much} {'longer' if more else 'less long'}"
     if not before or not after:
         return f"{node} is {'new' if more else 'gone'}"
@@ -117,10 +120,20 @@ def since_text(point: ChangePoint | None) -> str:
     return f"{since}, {count_text(abs(away), 'day')} {'before' if away > 0 else 'after'} {change.text}"
 
 
+def _percent(fraction: float) -> str:
+    return percent_text(abs(fraction)) if abs(fraction) < 0.9 else f"{abs(fraction):,.0%}".replace("%", " %")
+
+
 def _mix(strata: pl.DataFrame | None, by: str | None) -> str:
     if strata is None or by is None or strata.is_empty():
         return "other runs were done"
-    row = strata.row(int(strata["mix_ms"].abs().arg_max() or 0), named=True)
+    along = strata.filter(pl.col("mix_ms").sign() == pl.col("mix_ms").sum().sign())
+    if along.is_empty():
+        return "other runs were done"
+    # more runs of a slow kind and fewer of a quick one are the same news: the former says it more plainly
+    grown = pl.col("weight_after") > pl.col("weight_before")
+    unnamed = pl.col("stratum").is_in([OTHERS, UNKNOWN])
+    row = along.sort(unnamed, grown, pl.col("mix_ms").abs(), descending=[False, True, True]).row(0, named=True)
     more = "more" if row["weight_after"] > row["weight_before"] else "fewer"
     name = name_text(row["stratum"])
     if by in _NOUNS:

@@ -312,7 +312,7 @@ def _days_at_once(store: TimeSeriesStore, spans: tuple[Span, Span], *, workflow_
     rows = sum(store.count_stored("steps", span) for span in spans)
     days = sum((span.end - span.start) / timedelta(days=1) for span in spans)
     most = _ROWS_AT_ONCE if workflow_id is None else _ROWS_OF_ONE
-    return max(1, int(days * most / max(rows, 1)))
+    return min(max(1, int(days * most / max(rows, 1))), LONGEST.days)
 
 
 def _stretches(

@@ -132,7 +132,7 @@ def figures_of_two_periods(
     ...     return (second @ now / second.sum(axis=1) - first @ before / first.sum(axis=1))[:, None]
     >>> found = figures_of_two_periods(difference, (20, 20))
     >>> print(f"{found.value[0]:.1f} ({found.low[0]:.1f} to {found.high[0]:.1f}), {found.differ(slice(None)).item()}")
-    4.5 (4.0 to 5.0), True
+    4.5 (4.0 to 5.1), True
 
     References
     ----------
