@@ -46,6 +46,7 @@ __all__ = [
     "attempts",
     "calendars",
     "clock_moments",
+    "compared_rows",
     "days_of_groups",
     "durations_ms",
     "error_texts",
@@ -917,3 +918,23 @@ def runs_of_two_periods(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
             )
         )
     return pl.concat(runs), pl.concat(steps)
+
+
+@st.composite
+def compared_rows(draw: st.DrawFn, *, groups: int = 3) -> pl.DataFrame:
+    """Executions of a few groups over up to two weeks: groups without any, single days, equal values, nulls, no ends.
+
+    `_group` (its number), `_day`, status, duration_ms; in any order.
+    """
+    rows: list[tuple[int, date, str, float | None]] = []
+    for group in range(groups):
+        days = draw(st.sampled_from([0, 1, 4, 10, 14]))
+        equal = draw(st.booleans())
+        for day in range(days):
+            for _ in range(draw(st.integers(0, 3))):
+                took = 7.0 if equal else draw(durations_ms(most=1000))
+                status = draw(st.sampled_from(["completed", "completed", "completed", "failed", "running"]))
+                known = status != "running" and not draw(_rarely())
+                rows.append((group, date(2026, 11, 2) + timedelta(days=day), status, took if known else None))
+    schema = {"_group": pl.Int64, "_day": pl.Date, "status": pl.String, "duration_ms": pl.Float64}
+    return pl.DataFrame(draw(st.permutations(rows)) if rows else [], schema=schema, orient="row")

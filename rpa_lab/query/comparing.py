@@ -278,7 +278,8 @@ def _about_days(
     names: Sequence[str], measures: Sequence[Measure], cells: Sequence[Cells], table: pl.DataFrame, held: Held
 ) -> list[str]:
     said = []
-    days, of = np.min([(each.ran > 0).sum(axis=0) for each in cells], axis=0), np.array(names)
+    ran = [each.ran for measure, each in zip(measures, cells, strict=True) if measure.kind != "total"]
+    days, of = np.min([(each > 0).sum(axis=0) for each in ran or [cells[0].ran]], axis=0), np.array(names)
     few, fewer = of[days < LEAST_DAYS], of[days < LEAST_A_SIDE]
     if len(few):
         said.append(
