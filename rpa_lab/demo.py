@@ -104,8 +104,8 @@ def run_demo(
     done = generator.run("performance", workflow_id=slow, period="30d")
     stage("running the reliability report's notebook on the whole fleet", 6)
     of_all = generator.run("reliability", period="30d")
-    stage("running the comparison report's notebook on the workflow that changed most surely", 7)
-    changed = generator.run("comparison", period="30d")
+    stage(f"running the comparison report's notebook on {slow}", 7)
+    changed = generator.run("comparison", workflow_id=slow, period="30d")
     if done.html is None or of_all.html is None or changed.html is None:
         raise RpaLabError("the reports were not written as HTML")
     stage("done", _STAGES)

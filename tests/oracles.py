@@ -31,9 +31,9 @@ __all__ = [
     "cases",
     "cases_began",
     "cliffs_delta",
-<<<<<<< HEAD
     "duration_parts",
-=======
+
+
     "compared",
     "difference_bootstrap",
 >>>>>>> compare
@@ -789,6 +789,7 @@ def rate_interval(days: Sequence[tuple[int, int]], *, level: float) -> tuple[flo
 
 
 <<<<<<< HEAD
+<<<<<<< HEAD
 def duration_parts(runs: Iterable[Row], steps: Iterable[Row]) -> dict[str, Any]:
     """What the mean duration (ms) of completed runs is made of, as fractions: ``D``, ``f`` and ``m`` by node, ``g``.
 
@@ -914,3 +915,36 @@ def exchanged_p_value(days: Sequence[tuple[float, float]], base: Sequence[tuple[
     ways = [studentised(flips) for flips in range(2 ** len(days))]
     return sum(way >= ways[0] * (1 - 1e-9) for way in ways) / len(ways)
 >>>>>>> compare
+=======
+def winsorised_level(durations_ms: Iterable[float]) -> float:
+    """The mean of log durations, the shortest and the longest tenth of them as long as those at its edge."""
+    logs = np.log(np.maximum(list(durations_ms), 0.001))
+    return float(np.mean(np.clip(logs, np.percentile(logs, 10), np.percentile(logs, 90))))
+
+
+def cheapest_places(values: Sequence[float], *, penalty: float, shortest: int) -> tuple[float, list[int]]:
+    """Where to cut a series so that squared distances from its parts' means and a penalty for each cut are least."""
+    best: list[tuple[float, list[int]]] = [(-penalty, [])]
+    for end in range(1, len(values) + 1):
+        options = [
+            (best[start][0] + penalty + sum((v - np.mean(values[start:end])) ** 2 for v in values[start:end]), start)
+            for start in range(end - shortest + 1)
+            if np.isfinite(best[start][0])
+        ]
+        cost, start = min(options, default=(float("inf"), 0))
+        best.append((float(cost), [*best[start][1], start] if start else []))
+    return best[-1]
+
+
+def nearest_change(
+    on: date, between: tuple[date, date], changes: Iterable[Row], *, reach: int, zone: ZoneInfo
+) -> Row | None:
+    """What was changed the fewest days away; before rather than after; what was written, then versions, then hosts."""
+    ranked = []
+    for change in changes:
+        day = change["at"].astimezone(zone).date()
+        away = (day - on).days
+        if abs(away) <= reach or between[0] <= day <= between[1]:
+            order = {"version": 1, "host": 2}.get(change["kind"], 0)
+            ranked.append(((abs(away), away > 0, order, change["at"], change["kind"], change["text"]), change))
+    return min(ranked, key=lambda pair: pair[0])[1] if ranked else None

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -73,6 +74,7 @@ __all__ = [
     "runs_with_steps",
     "sessions",
     "sla_targets",
+    "slowed_workflows",
     "step_metrics",
     "steps",
     "store_histories",
@@ -938,3 +940,30 @@ def compared_rows(draw: st.DrawFn, *, groups: int = 3) -> pl.DataFrame:
                 rows.append((group, date(2026, 11, 2) + timedelta(days=day), status, took if known else None))
     schema = {"_group": pl.Int64, "_day": pl.Date, "status": pl.String, "duration_ms": pl.Float64}
     return pl.DataFrame(draw(st.permutations(rows)) if rows else [], schema=schema, orient="row")
+
+
+@st.composite
+def slowed_workflows(draw: st.DrawFn) -> tuple[pl.DataFrame, date]:
+    """Completed runs of 30 to 60 days that take half, twice or three times as long from a day on, and that day."""
+    days = draw(st.integers(30, 60))
+    onset = draw(st.integers(10, days - 10))
+    factor = draw(st.sampled_from([0.5, 2.0, 3.0]))
+    per_day = draw(st.integers(3, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    day = np.repeat(np.arange(days), per_day)
+    took = (
+        10_000 * np.exp(rng.normal(0, 0.1, days)[day] + rng.normal(0, 0.1, len(day))) * np.where(day < onset, 1, factor)
+    )
+    first = datetime(2026, 9, 1, 6, tzinfo=UTC)
+    rows = [
+        {
+            "execution_id": f"e{number}",
+            "workflow_id": "w",
+            "status": "completed",
+            "started_at": first + timedelta(days=int(at), minutes=number % per_day),
+            "completed_at": first + timedelta(days=int(at), minutes=number % per_day, milliseconds=float(ms)),
+            "duration_ms": round(float(ms), 3),
+        }
+        for number, (at, ms) in enumerate(zip(day, took, strict=True))
+    ]
+    return frame("executions", rows), date(2026, 9, 1) + timedelta(days=onset)

@@ -111,9 +111,9 @@ def penalty_for(days: int, *, series: int = 1) -> float:
     Examples
     --------
     >>> print(f"{penalty_for(90):.1f} {penalty_for(90, series=10):.1f}")
-    8.9 14.3
+    9.2 14.8
     """
-    return 7.7 + 105 / days + math.log(series) * (1.45 + 80 / days)
+    return 8.3 + 85 / days + math.log(series) * (1.45 + 85 / days)
 
 
 def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) -> Found:

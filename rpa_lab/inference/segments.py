@@ -1,9 +1,9 @@
 """Where the level of a daily series moves: stretches of days, and between them days on which another level begins.
 
-A series is made comparable first: what weekdays do is taken out, a single bad day is pulled in, and what is left is
-divided by its own noise, which differences between neighbouring days tell, since a moved level spoils only one of them.
-So one penalty fits all series, and counts in the same unit everywhere: a new level is worth its place only if the
-squared distances from the levels, in units of noise, fall by more than that. 20 days at 1.0 above 20 at 0.0, with a
+A series is made comparable first: what weekdays do is taken out, bad days become like those around them, and what is
+left is divided by its own noise, which differences between neighbouring days tell, since a moved level spoils only one
+of them. So one penalty fits all series, and counts in the same unit everywhere: a new level is worth its place only if
+the squared distances from the levels, in units of noise, fall by more than that. 20 days at 1.0 above 20 at 0.0, with a
 noise of 0.5, lower them by 20 × 20 / 40 × (1.0 / 0.5)² = 40.
 """
 
@@ -42,7 +42,7 @@ _WINDOW = 7
 _SLOWLY = 14
 _CLEARLY = 6.0
 _KNOTS = 60
-_MOST = 3.0  # noises from the days around it: what is farther off is pulled in
+_MOST = 3.0  # noises from the days around it: what is farther off is an incident
 _LEAST_NOISE = 1e-3  # on a logarithm: 0.1 %
 _NORMAL_MAD = 1.4826022185056018  # the standard deviation of a normal distribution in median absolute deviations
 _MEDIAN_COST = np.pi / 2  # the variance of a median in that of a mean
@@ -86,12 +86,12 @@ def steady(values: Floats, weekday: Ints) -> Steady:
     ----------
     Rousseeuw and Croux (1993), doi:10.1080/01621459.1993.10476408, for the scale Qn; von Neumann (1941),
     doi:10.1214/aoms/1177731677, for noise by differences; Hampel (1974), doi:10.1080/01621459.1974.10482962, for
-    pulling in what is far from the median of its neighbours; James and Stein (1961) for shrinking the weekdays.
+    what is far from the median of its neighbours; James and Stein (1961) for shrinking the weekdays.
     """
     values = values - _weekdays(values, weekday)
     noise = max(_noise(values), _LEAST_NOISE)
     around = _around(values)
-    return Steady(levels=around + np.clip(values - around, -_MOST * noise, _MOST * noise), noise=noise)
+    return Steady(levels=np.where(np.abs(values - around) > _MOST * noise, around, values), noise=noise)
 
 
 def where_levels_move(series: Steady, *, penalty: float) -> list[int]:

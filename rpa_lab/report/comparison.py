@@ -48,7 +48,7 @@ _FAILED_MORE: Final = 0.05
 
 
 def most_changed(found: Attributions, *, otherwise: pl.DataFrame) -> str:
-    """The workflow whose mean duration changed most surely.
+    """The workflow that changed most surely: in its mean, else in one of its parts.
 
     Parameters
     ----------
@@ -60,14 +60,18 @@ def most_changed(found: Attributions, *, otherwise: pl.DataFrame) -> str:
     Returns
     -------
     str
-        That with the least p-value, of equals the one that changed most in percent, then the first by name.
+        Of those whose mean changed surely the one with the least p-value; of the others the one whose largest part is
+        sure and largest beside the mean before, as what days differ by hides such a part in the mean; else the one with
+        the least p-value. Of equals the first by name.
     """
+    sure_part = pl.col("notable") & ~pl.col("significant").fill_null(value=False)
+    size = (pl.col("part_ms") / pl.col("baseline_mean_ms")).abs()
     ranked = found.table.sort(
-        "p_value",
-        pl.col("change_percent").abs(),
+        pl.col("significant").fill_null(value=False),
+        pl.when(sure_part).then(size).otherwise(-1.0),
+        pl.col("p_value").fill_null(1.0),
         "workflow_id",
-        descending=[False, True, False],
-        nulls_last=True,
+        descending=[True, True, False, False],
     )
     return str(ranked["workflow_id"][0]) if ranked.height else str(busiest(otherwise))
 

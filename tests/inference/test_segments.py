@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpa_lab.inference.segments import (
+    LEAST_DAYS,
+    SHORTEST,
+    Steady,
+    between_places,
+    ramp_instead,
+    ratio_between,
+    steady,
+    where_levels_move,
+)
+from tests import oracles
+
+
+def _noise(days: int, *, seed: int = 0, sd: float = 0.1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, sd, days)
+
+
+def _weekday(days: int) -> np.ndarray:
+    return np.arange(days) % 7
+
+
+def _moved(days: int, at: int, by: float, *, seed: int = 0) -> np.ndarray:
+    return _noise(days, seed=seed) + np.where(np.arange(days) < at, 0.0, by)
+
+
+@given(seed=st.integers(0, 10**6), days=st.integers(LEAST_DAYS, 40), penalty=st.floats(2, 20))
+def test_the_cuts_are_the_cheapest_there_are(seed: int, days: int, penalty: float) -> None:
+    rng = np.random.default_rng(seed)
+    series = Steady(levels=rng.normal(0, 1, days) + rng.integers(0, 3) * (np.arange(days) > days // 2), noise=1.0)
+
+    places = where_levels_move(series, penalty=penalty)
+
+    parts = np.split(series.levels, places)
+    cost = sum(float(((part - part.mean()) ** 2).sum()) for part in parts) + penalty * len(places)
+    cheapest, _ = oracles.cheapest_places(series.levels.tolist(), penalty=penalty, shortest=SHORTEST)
+    assert min(len(part) for part in parts) >= SHORTEST
+    assert cost == pytest.approx(cheapest, abs=1e-6)
+
+
+def test_a_series_that_never_changes_has_no_other_level_and_so_has_a_short_one() -> None:
+    assert where_levels_move(steady(np.full(60, 3.0), _weekday(60)), penalty=5) == []
+    assert where_levels_move(steady(_moved(LEAST_DAYS - 1, 6, 5.0), _weekday(LEAST_DAYS - 1)), penalty=5) == []
+
+
+def test_a_series_without_noise_that_moves_once_moved_then() -> None:
+    assert where_levels_move(steady(np.repeat([1.0, 2.0], 20), _weekday(40)), penalty=10) == [20]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_bad_days_in_a_row_are_no_other_level(length: int) -> None:
+    values = _noise(60)
+    values[30 : 30 + length] += 2.3  # ten times as long
+
+    assert where_levels_move(steady(values, _weekday(60)), penalty=9) == []
+
+
+def test_what_weekdays_do_is_no_other_level_and_hides_none() -> None:
+    weekly = np.where(_weekday(84) < 5, 0.0, 1.0)
+
+    assert where_levels_move(steady(_noise(84) + weekly, _weekday(84)), penalty=9) == []
+    assert where_levels_move(steady(_moved(84, 45, 0.4) + weekly, _weekday(84)), penalty=9) == [45]
+
+
+def test_weekdays_that_do_nothing_leave_a_series_nearly_as_it_was() -> None:
+    values = _noise(70, seed=3)
+
+    assert np.abs(steady(values, _weekday(70)).levels - values).mean() < 0.03
+
+
+@given(seed=st.integers(0, 10**6), shift=st.floats(-5, 5), days=st.integers(30, 70))
+def test_another_unit_of_time_moves_no_day(seed: int, shift: float, days: int) -> None:
+    values = _moved(days, days // 2, 0.8, seed=seed)
+
+    here, there = (steady(series, _weekday(days)) for series in (values, values + shift))
+
+    assert where_levels_move(here, penalty=9) == where_levels_move(there, penalty=9)
+    assert here.noise == pytest.approx(there.noise, rel=1e-6)
+
+
+@given(seed=st.integers(0, 10**6), days=st.integers(30, 70))
+def test_time_reversed_moves_back_on_the_same_days(seed: int, days: int) -> None:
+    values = _moved(days, days // 2, 0.8, seed=seed)
+    forward = where_levels_move(steady(values, _weekday(days)), penalty=9)
+    back = where_levels_move(steady(values[::-1].copy(), _weekday(days)[::-1].copy()), penalty=9)
+
+    assert sorted(days - place for place in back) == forward
+
+
+def test_the_day_lies_between_more_days_where_the_noise_is_larger() -> None:
+    sharp = between_places(_moved(60, 30, 1.0), 30)
+    blurred = between_places(_moved(60, 30, 0.15), 30)
+
+    assert sharp == (30, 30)
+    assert blurred[0] < 30 < blurred[1]
+    assert between_places(_moved(60, 30, 0.15), 30, level=0.5)[0] > blurred[0]
+
+
+@given(seed=st.integers(0, 10**6), sides=st.tuples(st.integers(5, 40), st.integers(5, 40)))
+def test_bounds_of_a_size_are_those_of_a_plain_bootstrap_t(seed: int, sides: tuple[int, int]) -> None:
+    before, after = (_noise(days, seed=seed + days) + place for place, days in enumerate(sides))
+
+    low, high = ratio_between(before, after, seed=seed)
+
+    error = np.sqrt(before.var(ddof=1) / len(before) + after.var(ddof=1) / len(after))
+    assert low < after.mean() - before.mean() < high
+    assert 3 * error < high - low < 9 * error  # two normal quantiles are 3.9 errors apart, of five days more
+
+
+def test_bounds_of_a_size_are_the_size_where_days_are_alike() -> None:
+    assert ratio_between(np.full(5, 1.0), np.full(9, 1.5)) == (0.5, 0.5)
+
+
+def test_a_slow_move_is_told_as_one_and_a_sudden_one_is_not() -> None:
+    slowly = steady(_noise(90) + np.clip(np.arange(90) - 30, 0, 40) * 0.02, _weekday(90))
+    places = where_levels_move(slowly, penalty=9)
+    suddenly = steady(_moved(90, 40, 0.5), _weekday(90))
+
+    ramp = ramp_instead(slowly, places, penalty=9)
+
+    assert len(places) > 1
+    assert ramp is not None
+    assert abs(ramp.first - 30) <= 6
+    assert abs(ramp.last - 70) <= 6
+    assert ramp.moved == pytest.approx(0.8, abs=0.1)
+    assert ramp_instead(suddenly, where_levels_move(suddenly, penalty=9), penalty=9) is None
+    assert ramp_instead(suddenly, [], penalty=9) is None
