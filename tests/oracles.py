@@ -32,11 +32,8 @@ __all__ = [
     "cases_began",
     "cliffs_delta",
     "duration_parts",
-
-
     "compared",
     "difference_bootstrap",
->>>>>>> compare
     "duration_statistics",
     "durations_by_group",
     "durations_by_node",
@@ -788,8 +785,6 @@ def rate_interval(days: Sequence[tuple[int, int]], *, level: float) -> tuple[flo
     return 100 * (middle - reach) / scale, 100 * (middle + reach) / scale, basis
 
 
-<<<<<<< HEAD
-<<<<<<< HEAD
 def duration_parts(runs: Iterable[Row], steps: Iterable[Row]) -> dict[str, Any]:
     """What the mean duration (ms) of completed runs is made of, as fractions: ``D``, ``f`` and ``m`` by node, ``g``.
 
@@ -845,7 +840,8 @@ def shapley_of_durations(before: Mapping[str, Any], now: Mapping[str, Any]) -> d
             values[change] = sides[1][change]
             moved[change] += mean(values) - earlier
     return {change: total / len(orders) for change, total in moved.items()}
-=======
+
+
 def compared(
     sides: Sequence[Sequence[Row]], aggregation: str, column: str | None, *, hours: Sequence[float]
 ) -> list[tuple[Any, int, Any, Any]]:
@@ -914,8 +910,8 @@ def exchanged_p_value(days: Sequence[tuple[float, float]], base: Sequence[tuple[
 
     ways = [studentised(flips) for flips in range(2 ** len(days))]
     return sum(way >= ways[0] * (1 - 1e-9) for way in ways) / len(ways)
->>>>>>> compare
-=======
+
+
 def winsorised_level(durations_ms: Iterable[float]) -> float:
     """The mean of log durations, the shortest and the longest tenth of them as long as those at its edge."""
     logs = np.log(np.maximum(list(durations_ms), 0.001))
