@@ -8,7 +8,7 @@ import polars as pl
 
 from rpa_lab.chart.waterfall import part_name
 from rpa_lab.inference.intervals import DAYS
-from rpa_lab.query.metric import metric_of, table_of
+from rpa_lab.measures import aggregation_named
 from rpa_lab.readable import speaks_of
 from rpa_lab.records import split_node_path
 from rpa_lab.report.block import UNITS, Column, Table, in_unit, typical_unit
@@ -54,15 +54,15 @@ def metric_words(metric: str) -> str:
     ('mean duration', '95th percentile of duration (completed)', 'success rate')
     """
     base, of, which = metric.partition(" of ")
-    asked = metric_of(base, table=table_of(base))
-    name, column = asked.aggregation.name, asked.column
-    if column is None:
-        words = {"count": "number of runs"}.get(name, name.replace("_", " "))
+    name, _, inner = base.partition("(")
+    asked = aggregation_named(name.strip())
+    column = inner.rstrip(") ").rpartition(".")[2] or ("" if asked.of_rows else "duration_ms")
+    if not column:
+        words = {"count": "number of runs"}.get(asked.name, asked.name.replace("_", " "))
     else:
-        fraction = asked.aggregation.fraction
-        percentile = f"{100 * fraction:g}th percentile of" if fraction not in (None, 0.5) else "median"
-        word = _NAMES.get(name, name) if fraction is None else percentile
-        words = f"{word} {column.name.removesuffix('_ms').replace('_', ' ')}"
+        percentile = "median" if asked.fraction == 0.5 else f"{100 * (asked.fraction or 0):g}th percentile of"
+        word = _NAMES.get(asked.name, asked.name) if asked.fraction is None else percentile
+        words = f"{word} {column.removesuffix('_ms').replace('_', ' ')}"
     return f"{words} ({which})" if of else words
 
 

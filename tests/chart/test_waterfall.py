@@ -47,7 +47,7 @@ def _draw(parts: pl.DataFrame, **said: Any) -> alt.LayerChart:
 
 def _rows(chart: alt.LayerChart) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]]
-    (rows,) = chart.to_dict()["datasets"].values()
+    (rows,) = (rows for rows in chart.to_dict()["datasets"].values() if "note" in rows[0])
     return rows
 
 
