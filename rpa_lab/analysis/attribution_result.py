@@ -118,7 +118,9 @@ class Attribution(Result):
             return f"{said}, {chance}.{self._sure_beside()}"
         causes, others = self._notable()
         if not causes:
-            return f"{said}{since}; none of its parts is sure.{self._against(others)}"
+            largest = self.parts.filter(pl.col("change_ms").sign() == np.sign(self.change_ms)).row(0, named=True)
+            text = part_text(largest, strata=self.strata, by=self.by)
+            return f"{said}{since}; none of its parts is sure by itself, the largest is {text}.{self._against(others)}"
         first, *rest = causes
         return f"{said}, of which {', '.join([first + since, *rest])}.{self._against(others)}"
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from rpa_lab.analysis import period_work
 from rpa_lab.analysis.attribution import Attribution, AttributionAnalyzer
 from rpa_lab.analysis.changes import ChangePoint, RecordedChange
 from rpa_lab.errors import InputError, UnknownNameError
@@ -172,6 +173,32 @@ def test_a_run_keeps_its_steps_of_the_next_day(tmp_path: Path) -> None:
     assert _part(found, "waiting")["before"] == 3_597_000.0
 
 
+def test_read_a_day_at_a_time_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs over midnight with nested steps on both sides of it, and one that lasts three days."""
+    runs = []
+    for day, name, hours in ((2, "a", 0.2), (4, "b", 70.0), (35, "c", 0.3), (36, "d", 0.1)):
+        late = START + timedelta(days=day, hours=23, minutes=57)
+        steps: list[tuple[str, float | None, int]] = [
+            ("form", 240_000, 0),
+            ("form > type", 60_000 + 1_000 * day, 1),
+            ("close", 5_000, 0),
+        ]
+        run, rows = _run(name, 0, hours * 3_600_000, steps, started_at=late)
+        for row, minutes in zip(rows, (0.0, 3.5, hours * 60 - 1), strict=True):
+            row["started_at"] = late + timedelta(minutes=minutes)
+            row["completed_at"] = row["started_at"] + timedelta(milliseconds=row["duration_ms"])
+        runs.append([run, rows])
+    store = _store(tmp_path, runs)
+    whole = _attribute(store)
+    monkeypatch.setattr(period_work, "_ROWS_OF_ONE", 0)
+    by_day = _attribute(store)
+
+    assert by_day.parts.equals(whole.parts)
+    assert _part(by_day, "attempts", "close")["before"] == 1.0
+    assert _part(by_day, "time", "form > type")["before"] == (62_000 + 64_000) / 4
+    assert _part(by_day, "time", "form")["after"] == 240_000 - (95_000 + 96_000) / 2
+
+
 def test_children_are_taken_from_their_parent_and_overlap_is_said(tmp_path: Path) -> None:
     runs = [
         _run("a", 0, 10_000, [("form", 8_000, 0), ("form > submit", 5_000, 0), ("load", 1_000, 0)]),
@@ -245,7 +272,7 @@ def test_of_few_days_runs_are_drawn_and_it_says_so(tmp_path: Path) -> None:
 def test_more_runs_of_a_slow_host_are_mix(tmp_path: Path) -> None:
     quick = [*_days(0, 20, 1_000, per_day=9, host="a"), *_days(31, 20, 1_000, per_day=5, host="a", seed=1)]
     slow = [*_days(0, 20, 3_000, per_day=2, host="b", seed=2), *_days(31, 20, 3_000, per_day=6, host="b", seed=3)]
-    rare = [*_days(0, 20, 1_000, per_day=1, host="c", seed=4)]
+    rare = [*_days(0, 20, 1_000, per_day=2, host="c", seed=4)]
     store = _store(tmp_path, [*quick, *slow, *rare])
     plain, found = _attribute(store), _attribute(store, by="host")
 
@@ -259,11 +286,8 @@ def test_more_runs_of_a_slow_host_are_mix(tmp_path: Path) -> None:
     strata = found.strata
     assert strata is not None
     assert set(strata["stratum"]) == {"a", "b", "(others)"}  # host c has no run in November
-    assert strata.filter(stratum="(others)").select("runs_before", "runs_after", "mean_after_ms").row(0) == (
-        20,
-        0,
-        None,
-    )
+    others = strata.filter(stratum="(others)").row(0, named=True)
+    assert [others[name] for name in ("runs_before", "runs_after", "mean_after_ms")] == [40, 0, None]
     assert strata["mix_ms"].sum() == pytest.approx(first["change_ms"])
     assert "what has fewer than 30 runs in one of the periods is one stratum, (others)" in found.warnings
     assert strata.select(pl.col("mix_ms").sum() + pl.col("inner_ms").sum()).item() == pytest.approx(found.change_ms)
