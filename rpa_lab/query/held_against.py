@@ -7,6 +7,7 @@ of these runs only. From 5 days a side on there is a p-value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Final, TypeAlias
@@ -329,32 +330,24 @@ def _at_ranks(sample: Sample, groups: Ints, low: Ints, high: Ints) -> Bounds:
     return Bounds(*values)
 
 
-def _below(sample: Sample, group: int, fraction: float, *, threshold: float | None = None) -> Floats:
+def _below(sample: Sample, group: int, fraction: float) -> Floats:
     """By day how many of a side's values lie below its quantile; of equal ones the part that makes the share right."""
     values = sample.values[sample.of(group)]
     if not len(values):
         return np.zeros(sample.days)
-    at = float(np.quantile(values, fraction)) if threshold is None else threshold
-    less, not_more = (int(np.searchsorted(values, at, side=side)) for side in ("left", "right"))
-    equal = not_more - less
-    part = np.clip((fraction * len(values) - less) / equal, 0.0, 1.0) if equal else 0.0
-    weights = np.zeros(len(values))
-    weights[:less], weights[less:not_more] = 1.0, part
-    return sample.by_day(group, weights)
+    return _below_quantile(sample, [group], float(np.quantile(values, fraction)), fraction)[0]
 
 
-def _below_pooled(sample: Sample, side: int, fraction: float) -> tuple[Floats, Floats]:
+def _below_pooled(sample: Sample, side: int, fraction: float) -> list[Floats]:
     """By day how many of a side's and of the first one's values lie below the quantile of both together."""
-    values = [sample.values[sample.of(group)] for group in (side, 0)]
-    both = np.concatenate(values)
-    at = float(np.quantile(both, fraction))
+    both = np.concatenate([sample.values[sample.of(group)] for group in (side, 0)])
+    return _below_quantile(sample, [side, 0], float(np.quantile(both, fraction)), fraction)
+
+
+def _below_quantile(sample: Sample, groups: Sequence[int], at: float, fraction: float) -> list[Floats]:
+    values = [sample.values[sample.of(group)] for group in groups]
     less = [int(np.searchsorted(each, at, side="left")) for each in values]
-    not_more = [int(np.searchsorted(each, at, side="right")) for each in values]
-    equal = sum(not_more) - sum(less)
-    part = np.clip((fraction * len(both) - sum(less)) / equal, 0.0, 1.0) if equal else 0.0
-    found = []
-    for group, each, below, upto in zip((side, 0), values, less, not_more, strict=True):
-        weights = np.zeros(len(each))
-        weights[:below], weights[below:upto] = 1.0, part
-        found.append(sample.by_day(group, weights))
-    return found[0], found[1]
+    upto = [int(np.searchsorted(each, at, side="right")) for each in values]
+    equal = sum(upto) - sum(less)
+    part = float(np.clip((fraction * sum(map(len, values)) - sum(less)) / equal, 0.0, 1.0)) if equal else 0.0
+    return [sample.by_rank(*each, part) for each in zip(groups, less, upto, strict=True)]
