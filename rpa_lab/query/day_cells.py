@@ -176,7 +176,7 @@ def _part(measure: Measure) -> pl.Expr:
     metric = measure.metric
     match measure.kind:
         case "rate":
-            return (metric.value() / 100 * metric.n()).fill_null(0.0)
+            return (metric.value() / 100 * metric.n()).round().fill_null(0.0)
         case "total" if metric.aggregation.name != "sum":
             return metric.n().cast(pl.Float64)
         case "total" | "mean" if metric.column is not None:

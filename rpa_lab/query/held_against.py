@@ -79,14 +79,14 @@ class Held:
         sides = len(self.periods)
         whole = cells.whole if measure.kind == "total" and cells.whole is not None else cells.ran
         days = (whole > 0).sum(axis=0)
-        by_days = (np.minimum(days, days[0]) >= LEAST_DAYS)[1:]
-        runs, long_run = self._of_runs(measure, cells, sample), self._of_days(measure, cells, sample)
+        long_run = self._of_days(measure, cells, sample)
+        rests = (np.minimum(days, days[0]) >= LEAST_DAYS)[1:] & np.isfinite(long_run[0].low)
+        runs = long_run if rests.all() else self._of_runs(measure, cells, sample)
         unknown = np.full(sides - 1, np.nan)
-        bounds = []
-        for ours, theirs in zip(long_run, runs, strict=True):
-            use = by_days & np.isfinite(ours.low)
-            bounds.append(Bounds(*(np.where(use, a, b) for a, b in zip(ours, theirs, strict=True))))
-        rests = by_days & np.isfinite(long_run[0].low)
+        bounds = [  # all three of one basis
+            Bounds(*(np.where(rests, a, b) for a, b in zip(ours, theirs, strict=True)))
+            for ours, theirs in zip(long_run, runs, strict=True)
+        ]
         basis = [
             None if np.isnan(low) else DAYS if long else THESE_RUNS
             for low, long in zip(bounds[0].low, rests, strict=True)
@@ -274,7 +274,7 @@ def _rates(cells: Cells, *, level: float) -> Bounds:
     """Success rates, percent, of the sides whose days tell how much they differ."""
     assert cells.part is not None
     low, high = np.full((2, cells.ran.shape[1]), np.nan)
-    day, side = np.nonzero(cells.ran)
+    day, side = np.nonzero(cells.ran * ((cells.ran > 0).sum(axis=0) >= LEAST_DAYS))  # of fewer nobody asks
     order = np.argsort(side, kind="stable")
     day, side = day[order], side[order]
     sides, group = np.unique(side, return_inverse=True)
@@ -297,8 +297,8 @@ def _means(sample: Sample, *, level: float) -> Bounds:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(group, sample.values, minlength=len(n)) / n
         rest = sample.values - mean[group]
-        std = np.sqrt(np.bincount(group, rest**2, minlength=len(n)) / (n - 1))
-        skewness = np.where(std > 0, np.bincount(group, rest**3, minlength=len(n)) / n / std**3, 0.0)
+        std = np.sqrt(np.bincount(group, rest * rest, minlength=len(n)) / (n - 1))
+        skewness = np.where(std > 0, np.bincount(group, rest * rest * rest, minlength=len(n)) / n / std**3, 0.0)
     return Bounds(*mean_bounds(n, mean, np.where(std > 0, std, np.nan), skewness, level=level))
 
 
