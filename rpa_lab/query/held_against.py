@@ -148,7 +148,10 @@ class Held:
             log_ratio = difference_of_bounds(np.log(one), logs[0], np.log(base), logs[1], correlation=correlation)
             fractions = [Bounds(each.low / 100, each.high / 100) for each in (ours, theirs)]
             h = cohens_h(one / 100, fractions[0], base / 100, fractions[1], correlation=correlation)[1]
-        return [difference, Bounds(np.exp(log_ratio.low), np.exp(log_ratio.high)), h]
+        with np.errstate(over="ignore"):
+            low, high = np.exp(log_ratio.low), np.exp(log_ratio.high)
+        known = np.isfinite(high)
+        return [difference, Bounds(np.where(known, low, np.nan), np.where(known, high, np.nan)), h]
 
     def _drawn_differences(self, part: Floats, whole: Floats) -> tuple[Bounds, Bounds]:
         low, high, ratio_low, ratio_high = np.full((4, len(self.periods) - 1), np.nan)
