@@ -862,7 +862,11 @@ def compared(
 
 
 def difference_bootstrap(
-    drawn: np.ndarray[Any, Any], days: Sequence[tuple[float, float]], base: Sequence[tuple[float, float]], level: float
+    drawn: Iterable[Sequence[float]],
+    days: Sequence[tuple[float, float]],
+    base: Sequence[tuple[float, float]],
+    *,
+    level: float,
 ) -> tuple[float, float]:
     """The bootstrap-t interval of Σ a / Σ b of days less that of the same days of a base, resample by resample."""
 
@@ -906,7 +910,7 @@ def exchanged_p_value(days: Sequence[tuple[float, float]], base: Sequence[tuple[
             ** 2
             for day in range(len(days))
         )
-        return abs(means[0] - means[1]) / squares**0.5
+        return float(abs(means[0] - means[1]) / squares**0.5)
 
     ways = [studentised(flips) for flips in range(2 ** len(days))]
     return sum(way >= ways[0] * (1 - 1e-9) for way in ways) / len(ways)

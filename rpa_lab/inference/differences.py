@@ -110,11 +110,13 @@ def difference_by_days(
         positive = (one.least >= 0) & (other.least >= 0) & (one.ratio > 0) & (other.ratio > 0)
         low, high = one.least - other.most, one.most - other.least
         ratio_low, ratio_high = one.least / other.most, one.most / other.least
+    with np.errstate(over="ignore"):  # an infinite bound isn't known, or is one that days say
+        bounds = np.exp(log_ratio.low), np.exp(log_ratio.high)
     return (
         _known(np.maximum(difference.low, low), np.minimum(difference.high, high)),
         _known(
-            np.where(positive, np.maximum(np.exp(log_ratio.low), ratio_low), np.nan),
-            np.where(positive, np.minimum(np.exp(log_ratio.high), ratio_high), np.nan),
+            np.where(positive, np.maximum(bounds[0], ratio_low), np.nan),
+            np.where(positive, np.minimum(bounds[1], ratio_high), np.nan),
         ),
     )
 

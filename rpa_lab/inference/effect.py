@@ -90,7 +90,7 @@ def delta_of_placements(
     days = int((whole > 0).sum()), int((base_whole > 0).sum())
     if not min(days):
         return np.nan, np.nan, np.nan
-    delta = float(part.sum() / whole.sum())
+    delta = float(np.clip(part.sum() / whole.sum(), -1.0, 1.0))  # which a rounding may pass
     if min(days) < 2:
         return delta, np.nan, np.nan
     rest = (part - delta * whole) / whole.sum() * np.sqrt(days[0] / (days[0] - 1))

@@ -7,13 +7,14 @@ make them is said beside: by an interval, and by a p-value that is corrected for
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import polars as pl
 
+from rpa_lab.query.measure import measure_of
 from rpa_lab.readable import figure_text
 from rpa_lab.result import Result
-from rpa_lab.units import count_text
+from rpa_lab.units import count_text, percent_text
 
 __all__ = ["COLUMNS", "Comparison", "against_first", "corrected"]
 
@@ -25,6 +26,8 @@ COLUMNS: Final = (
 """Of a comparison's table; see `Comparison`."""
 
 _TOLD: Final = 3
+_OF_STEPS: Final = ("step", "action", "application", "node_id", "action_type", "target_element")
+"""By what groups are of steps, so that a metric without a table is of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,17 @@ class Comparison(Result):
                 f"Nothing differs from {self.against} by more than chance explains "
                 f"({count_text(known.height, 'difference')} looked at, {self.level * 100:g} %).{tail}"
             )
-        said = "; ".join(_told(row, self.table, against=self.against) for row in found.head(_TOLD).to_dicts())
+        base = dict(self.table.filter(group=self.against).select("metric", "value").iter_rows())
+        table = "steps" if self.by in _OF_STEPS else "executions"
+        said = "; ".join(
+            _told(
+                row | {"words": measure_of(row["metric"], table=table).words},
+                base[row["metric"]],
+                against=self.against,
+                level=self.level,
+            )
+            for row in found.head(_TOLD).to_dicts()
+        )
         of = f"{found.height:,} of {count_text(known.height, 'difference')} from {self.against}"
         are = "is" if found.height == 1 else "are"
         surest = "" if found.height == 1 else "surest: " if found.height > _TOLD else ""
@@ -162,15 +175,23 @@ def corrected(table: pl.DataFrame, *, level: float) -> pl.DataFrame:
     return table.with_columns(q_value, significant=q_value <= 1 - level)
 
 
-def _told(row: dict[str, object], table: pl.DataFrame, *, against: str) -> str:
-    """One finding: "p95 of vm-2 is 21 % above that of vm-1 (12.6 s against 10.4 s)"."""
-    base = table.filter(metric=row["metric"], group=against)["value"].item()
-    value, ratio, difference = row["value"], row["ratio"], row["difference"]
-    unit = str(row["unit"])
-    assert isinstance(value, float) and isinstance(difference, float)  # noqa: PT018 - else there is no p-value
-    above = "above" if difference > 0 else "below" if difference < 0 else "as high as"
-    by = f"{abs(ratio - 1) * 100:,.1f} % " if isinstance(ratio, float) and unit != "percent" else ""
-    if unit == "percent":
-        by = f"{abs(difference):,.1f} points "
-    figures = f"{figure_text(value, unit)} against {figure_text(base, unit)}"
-    return f"{row['metric']} of {row['group']} is {by}{above} that of {against} ({figures})"
+def _told(row: dict[str, Any], base: float, *, against: str, level: float) -> str:
+    """One finding: "p95 duration of runs: vm-2 is 21 % above vm-1 (12.6 s against 10.4 s; 95 %: 12 to 30 %)"."""
+    difference, unit = row["difference"], row["unit"]
+    above = "above" if difference > 0 else "below"
+    figures = f"{figure_text(row['value'], unit)} against {figure_text(base, unit)}"
+    low, high = row["ratio_low"], row["ratio_high"]
+    in_points = unit == "percent" or row["ratio"] is None or row["ratio"] <= 0
+    if in_points:
+        by = figure_text(abs(difference), "points" if unit == "percent" else unit)
+        low, high = row["difference_low"], row["difference_high"]
+    else:
+        by = percent_text(abs(row["ratio"] - 1))
+    if low is None:
+        between = ""
+    elif in_points:
+        ends = [figure_text(end, "points" if unit == "percent" else unit) for end in (low, high)]
+        between = f"; {level * 100:g} %: {ends[0]} to {ends[1]}"
+    else:
+        between = f"; {level * 100:g} %: {percent_text(low - 1)} to {percent_text(high - 1)}"
+    return f"{row['words']}: {row['group']} is {by} {above} {against} ({figures}{between})"

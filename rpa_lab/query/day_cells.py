@@ -47,6 +47,13 @@ class Sample:
         """The sums of what a side's values weigh, by day."""
         return np.bincount(self.day[self.of(group)], weights, minlength=self.days).astype(np.float64)
 
+    def by_rank(self, group: int, less: int, upto: int, part: float) -> Floats:
+        """By day how many of a side's values are among its `less` smallest, and the part of those up to `upto`."""
+        days = self.day[self.of(group)]
+        below, equal = (np.bincount(some, minlength=self.days) for some in (days[:less], days[less:upto]))
+        found: Floats = below + part * equal
+        return found
+
     def counts(self) -> Floats:
         """How many values each side has on each day: one row per day, one column per side."""
         sides = len(self.first) - 1
@@ -169,7 +176,7 @@ def _part(measure: Measure) -> pl.Expr:
     metric = measure.metric
     match measure.kind:
         case "rate":
-            return (metric.value() / 100 * metric.n()).fill_null(0.0)
+            return (metric.value() / 100 * metric.n()).round().fill_null(0.0)
         case "total" if metric.aggregation.name != "sum":
             return metric.n().cast(pl.Float64)
         case "total" | "mean" if metric.column is not None:

@@ -7,6 +7,7 @@ of these runs only. From 5 days a side on there is a p-value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Final, TypeAlias
@@ -78,14 +79,14 @@ class Held:
         sides = len(self.periods)
         whole = cells.whole if measure.kind == "total" and cells.whole is not None else cells.ran
         days = (whole > 0).sum(axis=0)
-        by_days = (np.minimum(days, days[0]) >= LEAST_DAYS)[1:]
-        runs, long_run = self._of_runs(measure, cells, sample), self._of_days(measure, cells, sample)
+        long_run = self._of_days(measure, cells, sample)
+        rests = (np.minimum(days, days[0]) >= LEAST_DAYS)[1:] & np.isfinite(long_run[0].low)
+        runs = long_run if rests.all() else self._of_runs(measure, cells, sample)
         unknown = np.full(sides - 1, np.nan)
-        bounds = []
-        for ours, theirs in zip(long_run, runs, strict=True):
-            use = by_days & np.isfinite(ours.low)
-            bounds.append(Bounds(*(np.where(use, a, b) for a, b in zip(ours, theirs, strict=True))))
-        rests = by_days & np.isfinite(long_run[0].low)
+        bounds = [  # all three of one basis
+            Bounds(*(np.where(rests, a, b) for a, b in zip(ours, theirs, strict=True)))
+            for ours, theirs in zip(long_run, runs, strict=True)
+        ]
         basis = [
             None if np.isnan(low) else DAYS if long else THESE_RUNS
             for low, long in zip(bounds[0].low, rests, strict=True)
@@ -147,7 +148,10 @@ class Held:
             log_ratio = difference_of_bounds(np.log(one), logs[0], np.log(base), logs[1], correlation=correlation)
             fractions = [Bounds(each.low / 100, each.high / 100) for each in (ours, theirs)]
             h = cohens_h(one / 100, fractions[0], base / 100, fractions[1], correlation=correlation)[1]
-        return [difference, Bounds(np.exp(log_ratio.low), np.exp(log_ratio.high)), h]
+        with np.errstate(over="ignore"):
+            low, high = np.exp(log_ratio.low), np.exp(log_ratio.high)
+        known = np.isfinite(high)
+        return [difference, Bounds(np.where(known, low, np.nan), np.where(known, high, np.nan)), h]
 
     def _drawn_differences(self, part: Floats, whole: Floats) -> tuple[Bounds, Bounds]:
         low, high, ratio_low, ratio_high = np.full((4, len(self.periods) - 1), np.nan)
@@ -273,7 +277,7 @@ def _rates(cells: Cells, *, level: float) -> Bounds:
     """Success rates, percent, of the sides whose days tell how much they differ."""
     assert cells.part is not None
     low, high = np.full((2, cells.ran.shape[1]), np.nan)
-    day, side = np.nonzero(cells.ran)
+    day, side = np.nonzero(cells.ran * ((cells.ran > 0).sum(axis=0) >= LEAST_DAYS))  # of fewer nobody asks
     order = np.argsort(side, kind="stable")
     day, side = day[order], side[order]
     sides, group = np.unique(side, return_inverse=True)
@@ -296,8 +300,8 @@ def _means(sample: Sample, *, level: float) -> Bounds:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(group, sample.values, minlength=len(n)) / n
         rest = sample.values - mean[group]
-        std = np.sqrt(np.bincount(group, rest**2, minlength=len(n)) / (n - 1))
-        skewness = np.where(std > 0, np.bincount(group, rest**3, minlength=len(n)) / n / std**3, 0.0)
+        std = np.sqrt(np.bincount(group, rest * rest, minlength=len(n)) / (n - 1))
+        skewness = np.where(std > 0, np.bincount(group, rest * rest * rest, minlength=len(n)) / n / std**3, 0.0)
     return Bounds(*mean_bounds(n, mean, np.where(std > 0, std, np.nan), skewness, level=level))
 
 
@@ -329,32 +333,24 @@ def _at_ranks(sample: Sample, groups: Ints, low: Ints, high: Ints) -> Bounds:
     return Bounds(*values)
 
 
-def _below(sample: Sample, group: int, fraction: float, *, threshold: float | None = None) -> Floats:
+def _below(sample: Sample, group: int, fraction: float) -> Floats:
     """By day how many of a side's values lie below its quantile; of equal ones the part that makes the share right."""
     values = sample.values[sample.of(group)]
     if not len(values):
         return np.zeros(sample.days)
-    at = float(np.quantile(values, fraction)) if threshold is None else threshold
-    less, not_more = (int(np.searchsorted(values, at, side=side)) for side in ("left", "right"))
-    equal = not_more - less
-    part = np.clip((fraction * len(values) - less) / equal, 0.0, 1.0) if equal else 0.0
-    weights = np.zeros(len(values))
-    weights[:less], weights[less:not_more] = 1.0, part
-    return sample.by_day(group, weights)
+    return _below_quantile(sample, [group], float(np.quantile(values, fraction)), fraction)[0]
 
 
-def _below_pooled(sample: Sample, side: int, fraction: float) -> tuple[Floats, Floats]:
+def _below_pooled(sample: Sample, side: int, fraction: float) -> list[Floats]:
     """By day how many of a side's and of the first one's values lie below the quantile of both together."""
-    values = [sample.values[sample.of(group)] for group in (side, 0)]
-    both = np.concatenate(values)
-    at = float(np.quantile(both, fraction))
+    both = np.concatenate([sample.values[sample.of(group)] for group in (side, 0)])
+    return _below_quantile(sample, [side, 0], float(np.quantile(both, fraction)), fraction)
+
+
+def _below_quantile(sample: Sample, groups: Sequence[int], at: float, fraction: float) -> list[Floats]:
+    values = [sample.values[sample.of(group)] for group in groups]
     less = [int(np.searchsorted(each, at, side="left")) for each in values]
-    not_more = [int(np.searchsorted(each, at, side="right")) for each in values]
-    equal = sum(not_more) - sum(less)
-    part = np.clip((fraction * len(both) - sum(less)) / equal, 0.0, 1.0) if equal else 0.0
-    found = []
-    for group, each, below, upto in zip((side, 0), values, less, not_more, strict=True):
-        weights = np.zeros(len(each))
-        weights[:below], weights[below:upto] = 1.0, part
-        found.append(sample.by_day(group, weights))
-    return found[0], found[1]
+    upto = [int(np.searchsorted(each, at, side="right")) for each in values]
+    equal = sum(upto) - sum(less)
+    part = float(np.clip((fraction * sum(map(len, values)) - sum(less)) / equal, 0.0, 1.0)) if equal else 0.0
+    return [sample.by_rank(*each, part) for each in zip(groups, less, upto, strict=True)]

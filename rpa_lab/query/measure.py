@@ -16,6 +16,18 @@ from rpa_lab.query.metric import Metric, metric_of, table_of
 __all__ = ["Measure", "measure_of"]
 
 _OF: Final = re.compile(r"(.+?)\s+of\s+(\w+)\s*")
+_ROWS: Final = {"executions": "runs", "resources": "samples"}
+_WORDS: Final = {
+    "avg": "mean {}",
+    "median": "median {}",
+    "p50": "median {}",
+    "sum": "total {}",
+    "std": "spread of {}",
+    "min": "least {}",
+    "max": "greatest {}",
+    "count": "number",
+    "rate_per_hour": "number per hour",
+}
 _TOTALS: Final = ("count", "sum", "rate_per_hour")
 
 
@@ -51,6 +63,17 @@ class Measure:
         return "ms" if is_time else ""
 
     @property
+    def words(self) -> str:
+        """What it is, for people: mean duration of completed runs."""
+        name, column = self.metric.aggregation.name, self.metric.column
+        rows = " ".join(filter(None, (self.status, _ROWS.get(self.metric.table.name, self.metric.table.name))))
+        if self.kind == "rate":
+            return f"success rate of {rows}"
+        of = "" if column is None else column.name.removesuffix("_ms").replace("_", " ")
+        what = _WORDS.get(name, f"{name} {{}}").format(of).strip()
+        return f"{what} of {rows}"
+
+    @property
     def sample(self) -> tuple[str, str, str | None] | None:
         """Of which values it is: table, column, status; None where it counts rows."""
         if self.metric.column is None or self.metric.aggregation.name in ("count", "rate_per_hour"):
@@ -82,8 +105,8 @@ def measure_of(text: str, *, table: str = "executions") -> Measure:
 
     Examples
     --------
-    >>> measure_of("p95 of completed").kind, measure_of("count", table="steps").metric.table.name
-    ('quantile', 'steps')
+    >>> measure_of("p95 of completed").words, measure_of("count", table="steps").words
+    ('p95 duration of completed runs', 'number of steps')
     """
     found = _OF.fullmatch(text) if isinstance(text, str) else None
     said, status = (found[1], found[2]) if found else (text, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -126,7 +127,7 @@ def test_steps_are_told_apart_by_what_their_executions_say(store: TimeSeriesStor
 
 
 def test_any_sides_are_compared_each_with_its_own_rows_and_period(store: TimeSeriesStore) -> None:
-    sides = {
+    sides: dict[str, dict[str, Any]] = {
         "first robot": {"filters": {"robot_id": "r1"}},
         "other robot, second day": {"filters": {"robot_id": "r2"}, "period": "2026-11-04"},
         "all": {"workflow_id": "invoices"},
@@ -136,10 +137,11 @@ def test_any_sides_are_compared_each_with_its_own_rows_and_period(store: TimeSer
     assert found.by == "side"
     assert found.table["value"].to_list() == [2.0, 2.0, 6.0, 12_000.0, 12_000.0, pytest.approx(67_000 / 6)]
     assert any("overlap" in text for text in found.warnings)
-    for wrong, message in (
+    mistakes: tuple[tuple[dict[str, dict[str, Any]], str], ...] = (
         ({"a": {}, "b": {"filter": {}}}, "side 'b' has no 'filter'; did you mean 'filters'"),
         ({"a": {}, "b": {"workflow_id": "invoice"}}, "the store has no workflow 'invoice'; did you mean 'invoices'"),
-    ):
+    )
+    for wrong, message in mistakes:
         with pytest.raises(UnknownNameError, match=message):
             ComparativeAnalyzer(store).compare(sides=wrong, period=NOVEMBER)
     with pytest.raises(InputError, match="expected one of the two"):
@@ -185,9 +187,10 @@ def test_periods_show_what_became_slower_and_say_it(worked: TimeSeriesStore) -> 
         f"Nothing differs from {periods[0]} by more than chance explains (2 differences looked at, 95 %)."
     )
     assert found.sentence.startswith(
-        f"1 of 2 differences from {periods[0]} is more than chance explains (95 %): avg of"
+        f"1 of 2 differences from {periods[0]} is more than chance explains (95 %): mean duration of completed runs: "
+        f"{periods[1]} is {(row['ratio'] - 1) * 100:.0f} % above {periods[0]} ("
     )
-    assert f"% above that of {periods[0]}" in found.sentence
+    assert f"; 95 %: {(row['ratio_low'] - 1) * 100:.0f} % to " in found.sentence
 
 
 def test_the_engine_says_the_same_of_workflows(worked: TimeSeriesStore) -> None:

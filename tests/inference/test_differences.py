@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from rpa_lab.inference.differences import Bounds, correlation_by_days, difference_by_days, difference_of_bounds
@@ -10,9 +13,11 @@ from rpa_lab.inference.intervals import wilson_interval
 from rpa_lab.inference.resampling import resampled_days
 from tests import oracles
 
+Floats: TypeAlias = npt.NDArray[np.float64]
+
 
 @pytest.fixture
-def days() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def days() -> tuple[Floats, Floats, Floats, Floats]:
     rng = np.random.default_rng(8)
     day = rng.lognormal(0, 0.3, (20, 1))
     n = rng.integers(3, 12, (20, 2)).astype(np.float64)
@@ -20,25 +25,29 @@ def days() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return means[:, :1] * n[:, :1], n[:, :1], means[:, 1:] * n[:, 1:], n[:, 1:]
 
 
-def test_the_same_days_are_drawn_for_both_sides(days: tuple[np.ndarray, ...]) -> None:
+def test_the_same_days_are_drawn_for_both_sides(days: tuple[Floats, Floats, Floats, Floats]) -> None:
     drawn = resampled_days(20, seed=0, resamples=399)
-    difference, ratio = difference_by_days(drawn, *days[:2], drawn, *days[2:])
-    pairs = [list(zip(a[:, 0].tolist(), n[:, 0].tolist(), strict=True)) for a, n in (days[:2], days[2:])]
+    part, whole, base_part, base_whole = days
+    difference, ratio = difference_by_days(drawn, part, whole, drawn, base_part, base_whole)
+    one, base = (list(zip(a[:, 0].tolist(), n[:, 0].tolist(), strict=True)) for a, n in (days[:2], days[2:]))
 
-    expected = oracles.difference_bootstrap(drawn, *pairs, 0.95)
+    expected = oracles.difference_bootstrap(drawn.tolist(), one, base, level=0.95)
     assert (difference.low[0], difference.high[0]) == pytest.approx(expected)
     assert ratio.low[0] < days[0].sum() / days[1].sum() / (days[2].sum() / days[3].sum()) < ratio.high[0]
 
 
-def test_what_days_have_in_common_cancels_only_where_they_are_the_same_days(days: tuple[np.ndarray, ...]) -> None:
+def test_what_days_have_in_common_cancels_only_where_they_are_the_same_days(
+    days: tuple[Floats, Floats, Floats, Floats],
+) -> None:
     drawn, others = resampled_days(20, seed=0), resampled_days(20, seed=1)
-    together, apart = (difference_by_days(drawn, *days[:2], base, *days[2:]) for base in (drawn, others))
+    part, whole, base_part, base_whole = days
+    together, apart = (difference_by_days(drawn, part, whole, base, base_part, base_whole) for base in (drawn, others))
 
     for paired, independent in zip(together, apart, strict=True):
         assert (paired.high - paired.low)[0] < 0.5 * (independent.high - independent.low)[0]
 
 
-def test_several_groups_at_once_are_each_as_alone(days: tuple[np.ndarray, ...]) -> None:
+def test_several_groups_at_once_are_each_as_alone(days: tuple[Floats, Floats, Floats, Floats]) -> None:
     drawn = resampled_days(20, seed=0)
     part, whole = np.hstack([days[0], 2 * days[0]]), np.hstack([days[1], days[1]])
     both = difference_by_days(drawn, part, whole, drawn, *days[2:])
@@ -74,9 +83,8 @@ def test_no_bound_lies_beyond_what_two_days_say() -> None:
 
 
 def test_two_of_wilsons_make_the_interval_that_newcombe_published() -> None:
-    one, other = (
-        Bounds(*(np.array([bound / 100]) for bound in wilson_interval(*counts))) for counts in ((56, 70), (48, 80))
-    )
+    wilson = [wilson_interval(*counts) for counts in ((56, 70), (48, 80))]
+    one, other = (Bounds(np.array([low / 100]), np.array([high / 100])) for low, high in wilson)
     found = difference_of_bounds(np.array([0.8]), one, np.array([0.6]), other)
 
     assert (found.low[0], found.high[0]) == pytest.approx((0.0524, 0.3339), abs=5e-5)
@@ -100,5 +108,5 @@ def test_days_are_as_alike_as_numpy_says() -> None:
     part, ones = rng.normal(10, 1, (15, 2)), np.ones((15, 2))
 
     found = correlation_by_days(part[:, :1], ones[:, :1], part[:, 1:], ones[:, 1:])
-    assert found[0] == pytest.approx(np.corrcoef(part.T)[0, 1])
+    assert found[0] == pytest.approx(np.asarray(np.corrcoef(part.T))[0, 1])
     assert correlation_by_days(5 * ones[:, :1], ones[:, :1], part[:, 1:], ones[:, 1:])[0] == 0

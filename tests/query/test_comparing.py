@@ -204,3 +204,19 @@ def test_what_cannot_be_measured_is_said() -> None:
         "per h",
         "",
     ]
+
+
+def test_days_of_two_periods_are_drawn_apart_and_totals_have_bounds_in_their_own_unit() -> None:
+    rng = np.random.default_rng(4)
+    values = np.concatenate([100 * rng.lognormal(0, 0.2, (5, 4)), 100 * rng.lognormal(0, 0.2, (9, 4))])
+    one = pl.concat([_rows(values, group=0), _rows(values, group=1, first=14)])
+    more = one.filter((pl.col(GROUP) == 0) | (pl.int_range(pl.len()) % 3 > 0))
+    spans = [_span(14), _span(14, after=14)]
+    same, fewer = _table(one, spans, ("avg", "count")), _table(more, spans, ("avg", "count", "rate_per_hour"))
+
+    low, high = same.filter(metric="avg", group="1").select("difference_low", "difference_high").row(0)
+    assert low < -5 < 5 < high  # the same values on other days are no evidence of being the same
+    for metric in ("count", "rate_per_hour"):
+        row = fewer.filter(metric=metric, group="1").row(0, named=True)
+        assert row["difference_low"] < row["difference"] < row["difference_high"] < 0
+        assert row["ratio_low"] < row["ratio"] < row["ratio_high"] < 1
