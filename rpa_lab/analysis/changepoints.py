@@ -142,7 +142,7 @@ def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) ->
     for mine in by_workflow.values():
         steps = [series for series in mine if series.node_id is not None]
         for series in mine:
-            series.look(among=1 if series.node_id is None else len(steps))
+            series.look(among=1 if series.node_id is None else len(steps), level=level)
         for whole in mine:
             if whole.node_id is None and whole.places:
                 whole.take_days_of(steps)
@@ -187,7 +187,7 @@ class _Series:
             rare_levels=every_level[~counts],
         )
 
-    def look(self, *, among: int) -> None:
+    def look(self, *, among: int, level: float) -> None:
         """Find its places, and between which days each lies; or that it moves slowly, and has none."""
         penalty = penalty_for(len(self.days), series=among)
         self.places = where_levels_move(self.steady, penalty=penalty)
@@ -195,7 +195,7 @@ class _Series:
         if self.ramp:
             self.places = []
         for before, place, after in self._stretches():
-            first, last = between_places(self.steady.levels[before:after], place - before)
+            first, last = between_places(self.steady.levels[before:after], place - before, level=level)
             on, earliest, latest = self._first_day(before, place, after), *self._days_at(before + first, before + last)
             self.said[place] = on, min(earliest, on), max(latest, on)
 

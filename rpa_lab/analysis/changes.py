@@ -64,13 +64,15 @@ class ChangePoint(Result):
     on : date
         The first day of the new level, in the zone `tz`.
     earliest, latest : date
-        Between which days it lies (95 %).
+        Between which days it lies.
     before_ms, after_ms : float
         The levels: typical durations (ms) up to the next change point on either side.
     change_percent, low_percent, high_percent : float
-        How much longer runs take since, percent, with its 95 % interval.
+        How much longer runs take since, percent, with its interval.
     tz : str
         The zone whose days these are.
+    level : float
+        Of both intervals, fraction 0-1.
     nearest_change : RecordedChange or None
         What was changed nearest to it; None where nothing was within reach.
     """
@@ -86,6 +88,7 @@ class ChangePoint(Result):
     low_percent: float
     high_percent: float
     tz: str
+    level: float = 0.95
     nearest_change: RecordedChange | None = None
 
     @property
@@ -96,7 +99,9 @@ class ChangePoint(Result):
         how = "longer" if self.change_percent >= 0 else "less long"
         size = f"{abs(self.change_percent):.0f} % {how} ({self.low_percent:+.0f} to {self.high_percent:+.0f} %)"
         sure = (
-            "" if self.earliest == self.latest else f" (95 %: {_day_text(self.earliest)} to {_day_text(self.latest)})"
+            ""
+            if self.earliest == self.latest
+            else f" ({self.level * 100:g} %: {_day_text(self.earliest)} to {_day_text(self.latest)})"
         )
         since = since_text(self.on, self.nearest_change)
         first, _, rest = since.partition(",")
@@ -150,7 +155,7 @@ class ChangePoints(Result):
     @property
     def points(self) -> tuple[ChangePoint, ...]:
         """The rows of its table, as values."""
-        return tuple(points_of(self.table, tz=self.tz))
+        return tuple(points_of(self.table, tz=self.tz, level=self.level))
 
     @property
     def sentence(self) -> str:
@@ -162,7 +167,7 @@ class ChangePoints(Result):
         return " ".join(whole[:_SAID]) + (f" And {more} more." if more > 0 else "")
 
 
-def points_of(beside: pl.DataFrame, *, tz: str) -> Iterator[ChangePoint]:
+def points_of(beside: pl.DataFrame, *, tz: str, level: float) -> Iterator[ChangePoint]:
     """Rows of change points beside what was changed, as values."""
     for row in beside.iter_rows(named=True):
         change = None
@@ -177,7 +182,7 @@ def points_of(beside: pl.DataFrame, *, tz: str) -> Iterator[ChangePoint]:
                 days_away=row["change_days_away"],
             )
         own = {name: row[name] for name in _POINT_FIELDS}
-        yield ChangePoint(**own, tz=tz, nearest_change=change)
+        yield ChangePoint(**own, tz=tz, level=level, nearest_change=change)
 
 
 _POINT_FIELDS: Final = (

@@ -218,7 +218,7 @@ class HistoryAnalyzer:
         if best.is_empty():
             return None
         beside = nearest_changes(best, self._changes(span, workflow_id), tz=span.tz)
-        return next(points_of(beside, tz=span.tz))
+        return next(points_of(beside, tz=span.tz, level=level))
 
     def history(self, workflow_id: str, period: PeriodLike = "90d", *, level: float = 0.95, seed: int = 0) -> History:
         """A workflow's levels day by day, and what happened: versions, hosts, notes, outages and change points.

@@ -66,3 +66,4 @@ def test_a_change_point_says_what_moved_by_how_much_and_since_when() -> None:
     assert vague.sentence == (
         "Submit in payroll takes 12 % less long (+36 to +46 %) since 3 November (95 %: 3 November to 5 November)."
     )
+    assert "(50 %: 3 November to 5 November)" in replace(vague, level=0.5).sentence

@@ -73,6 +73,15 @@ def test_change_points_become_plain_data_and_html(store: TimeSeriesStore) -> Non
     assert found.points[0].to_dict()["nearest_change"]["version"] == "2.4"
 
 
+def test_intervals_are_of_the_level_that_was_asked_for(store: TimeSeriesStore) -> None:
+    wide, narrow = (HistoryAnalyzer(store).change_points("order_entry", level=level) for level in (0.95, 0.5))
+
+    (step,), (narrow_step,) = (found.table.filter(node_id="fetch order").rows(named=True) for found in (wide, narrow))
+    assert narrow_step["high_percent"] - narrow_step["low_percent"] < step["high_percent"] - step["low_percent"]
+    assert narrow_step["latest"] - narrow_step["earliest"] <= step["latest"] - step["earliest"]
+    assert {point.level for point in narrow.points} == {0.5}
+
+
 def test_history_has_all_of_it_on_one_axis_in_order_of_time(store: TimeSeriesStore) -> None:
     found = HistoryAnalyzer(store).history("order_entry", "60d")
 

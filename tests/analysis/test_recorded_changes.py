@@ -72,6 +72,23 @@ def test_a_change_without_a_text_is_told_by_what_it_brought() -> None:
     assert sorted(told["text"]) == ["note", "note a", "release 2"]
 
 
+def test_of_two_as_near_the_one_before_and_of_two_then_what_was_written() -> None:
+    on = date(2026, 11, 15)
+    points = pl.DataFrame({"workflow_id": ["w"], "on": [on], "earliest": [on], "latest": [on]})
+    days = {"after": 16, "host first seen": 14, "version first seen": 14, "written": 14}
+    kinds = {"host first seen": "host", "version first seen": "version"}
+
+    for said in (days, {text: day for text, day in days.items() if text != "written"}):
+        rows = [
+            {"at": datetime(2026, 11, day, 9, tzinfo=UTC), "kind": kinds.get(text, "note"), "text": text}
+            for text, day in said.items()
+        ]
+        changes = recorded_changes(_changes(rows), first_seen(_runs([]))).collect()
+        found = nearest_changes(points, changes, tz="UTC").row(0, named=True)
+        assert found["change_text"] == ("written" if "written" in said else "version first seen")
+        assert found["change_days_away"] == -1.0
+
+
 @given(
     st.lists(
         st.tuples(
