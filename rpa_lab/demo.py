@@ -25,7 +25,7 @@ __all__ = ["Demo", "run_demo"]
 _MARK: Final = "made-by-rpa-lab-demo.txt"
 _DAYS: Final = 30
 _SEED: Final = 11
-_STAGES: Final = 7
+_STAGES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ class Demo:
     notebook: Path
     html: Path
     reliability: Path
+    comparison: Path
+    explained: str
     warnings: tuple[str, ...]
 
 
@@ -102,7 +104,9 @@ def run_demo(
     done = generator.run("performance", workflow_id=slow, period="30d")
     stage("running the reliability report's notebook on the whole fleet", 6)
     of_all = generator.run("reliability", period="30d")
-    if done.html is None or of_all.html is None:
+    stage(f"running the comparison report's notebook on {slow}", 7)
+    changed = generator.run("comparison", workflow_id=slow, period="30d")
+    if done.html is None or of_all.html is None or changed.html is None:
         raise RpaLabError("the reports were not written as HTML")
     stage("done", _STAGES)
     return Demo(
@@ -116,6 +120,8 @@ def run_demo(
         notebook=done.notebook,
         html=done.html,
         reliability=of_all.html,
+        comparison=changed.html,
+        explained=changed.report.summary,
         warnings=warnings,
     )
 

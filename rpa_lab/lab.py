@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -15,16 +16,18 @@ from rpa_lab.analysis.overview import by_day, by_workflow, distribution
 from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
 from rpa_lab.errors import InputError, quote
 from rpa_lab.measures import local_times
-from rpa_lab.period import Period, Span
+from rpa_lab.period import Period, Span, zone
 from rpa_lab.readable import table_html
 from rpa_lab.storage.derive import with_merged_context
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 if TYPE_CHECKING:
+    from rpa_lab.analysis.attribution import Attribution
     from rpa_lab.analysis.breakdown import PerformanceBreakdown
     from rpa_lab.analysis.competing import TimeToCompletion
     from rpa_lab.analysis.degradation import Degradation
     from rpa_lab.analysis.failures import Failures
+    from rpa_lab.analysis.history import ChangePoints, History, HistoryAnalyzer
     from rpa_lab.analysis.key_figures import KeyFigures
     from rpa_lab.analysis.kpis import KpiAnalyzer
     from rpa_lab.analysis.recoveries import Recoveries
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from rpa_lab.analysis.waiting import Waiting
     from rpa_lab.filters import Filters
     from rpa_lab.integrations.export import Exported, Format
+    from rpa_lab.query.comparison import Comparison
     from rpa_lab.query.durations import DurationTable
     from rpa_lab.query.engine import QueryEngine
     from rpa_lab.query.result import QueryResult
@@ -166,6 +170,55 @@ class Lab:
         """
         lengths = (_length("baseline", baseline), _length("current", current))
         return self._performance.compare_periods(workflow_id, *lengths, threshold_percent)
+
+    def attribution(
+        self, workflow_id: str, baseline: PeriodLike, current: PeriodLike, *, by: str | None = None
+    ) -> Attribution:
+        """Why a workflow's runs take longer, and since when; arguments as for `AttributionAnalyzer.attribute`."""
+        from rpa_lab.analysis.attribution import AttributionAnalyzer
+
+        found = AttributionAnalyzer(self.store).attribute(workflow_id, baseline, current, by=by)
+        if not found.significant:
+            return found
+        before, now = self.span(baseline), self.span(current)
+        whole = Span(min(before.start, now.start), max(before.end, now.end), now.tz)
+        near = max(before.start, now.start).astimezone(zone(now.tz)).date()
+        point = self._history.change_point(workflow_id, whole, node_id=_slower_step(found), near=near)
+        return replace(found, change_point=point)
+
+    def compare(
+        self,
+        by: str = "workflow",
+        *,
+        groups: Sequence[str] | None = None,
+        period: PeriodLike = "30d",
+        workflow_id: str | None = None,
+        metrics: str | Sequence[str] | None = None,
+        against: str | None = None,
+        sides: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Comparison:
+        """What differs between groups, and whether it is chance; arguments as for `ComparativeAnalyzer.compare`."""
+        from rpa_lab.analysis.comparison import METRICS, ComparativeAnalyzer
+
+        return ComparativeAnalyzer(self.store).compare(
+            by,
+            groups=groups,
+            metrics=METRICS if metrics is None else metrics,
+            period=period,
+            against=against,
+            workflow_id=workflow_id,
+            sides=sides,
+        )
+
+    def history(self, workflow_id: str, period: PeriodLike = "90d") -> History:
+        """A workflow day by day, and what happened beside it; see `HistoryAnalyzer.history`."""
+        return self._history.history(workflow_id, period)
+
+    def change_points(
+        self, workflow_id: str | None = None, period: PeriodLike = "90d", *, steps: bool = True
+    ) -> ChangePoints:
+        """Since when workflows and their steps take longer; see `HistoryAnalyzer.change_points`."""
+        return self._history.change_points(workflow_id, period, steps=steps)
 
     def reliability(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> ReliabilityStats:
         """How reliable a workflow is, or all are together; see `ReliabilityAnalyzer.analyze`."""
@@ -343,6 +396,12 @@ class Lab:
         return QueryEngine(self.store)
 
     @cached_property
+    def _history(self) -> HistoryAnalyzer:
+        from rpa_lab.analysis.history import HistoryAnalyzer
+
+        return HistoryAnalyzer(self.store)
+
+    @cached_property
     def _reliability(self) -> ReliabilityAnalyzer:
         from rpa_lab.analysis.reliability import ReliabilityAnalyzer
 
@@ -364,6 +423,13 @@ class Lab:
         if table.is_empty():
             return f"<p><b>Lab</b> over {where}: nothing recorded yet</p>"
         return f"<p><b>Lab</b> over {where}, {escape(period.describe())}</p>{table_html(table)}"
+
+
+def _slower_step(found: Attribution) -> str | None:
+    """The step whose own time is the largest sure part of a change; None where that is anything else."""
+    along = pl.col("notable") & (pl.col("change_ms") * (found.change_ms or 0.0) > 0)
+    first = found.parts.filter(along).select("kind", "node_id").head(1).rows()
+    return str(first[0][1]) if first and first[0][0] == "time" else None
 
 
 def _length(name: str, said: timedelta | str) -> timedelta:

@@ -43,6 +43,9 @@ _COLUMNS: Final = 12
 _LONGEST: Final = 160
 _LISTED: Final = 4
 _BEYOND_FRAMES = 2**63
+_OF_UNIT: Final = ("value", "low", "high")
+_DIFFERENCES: Final = ("difference", "difference_low", "difference_high")
+"""Columns in the unit that each row says, where it says one; the difference of two percentages is of points."""
 
 
 @runtime_checkable
@@ -194,7 +197,7 @@ def figure_text(value: float | None, unit: str) -> str:
     """
     if value is None:
         return "unknown"
-    return value_text(value, unit) if unit in ("ms", "percent") else f"{number_text(value)} {unit}"
+    return value_text(value, unit) if unit in ("", "ms", "percent") else f"{number_text(value)} {unit}"
 
 
 def interval_text(interval: Bounded, unit: str = "") -> str:
@@ -354,10 +357,11 @@ def _figure(value: float, unit: str) -> str:
 
 def _texts(rows: pl.DataFrame, name: str) -> list[str]:
     column = rows[name]
-    if name in ("value", "low", "high") and {"value", "unit"} <= set(rows.columns):
+    if name in (*_OF_UNIT, *_DIFFERENCES) and {"value", "unit"} <= set(rows.columns):
         pairs = rows.select(name, "unit").rows()
         missing = "unknown" if name == "value" else "–"
-        return [missing if value is None else figure_text(value, unit) for value, unit in pairs]
+        told = {"percent": "points"} if name in _DIFFERENCES else {}
+        return [missing if value is None else figure_text(value, told.get(unit, unit)) for value, unit in pairs]
     if isinstance(column.dtype, pl.Datetime):
         return _moments(column.to_list())
     if column.dtype == pl.String and name.endswith("_id"):

@@ -112,8 +112,8 @@ def percent_text(fraction: float | None) -> str:
 
     Examples
     --------
-    >>> [percent_text(f) for f in (0.0, 0.0004, 0.021, 0.384, 0.9996, 1.0, None)]
-    ['0 %', '< 0.1 %', '2.1 %', '38 %', '> 99.9 %', '100 %', '–']
+    >>> [percent_text(f) for f in (0.0, 0.0004, 0.021, 0.384, 0.9996, 1.0, 1.896, None)]
+    ['0 %', '< 0.1 %', '2.1 %', '38 %', '> 99.9 %', '100 %', '190 %', '–']
     """
     if fraction is None:
         return "–"
@@ -122,7 +122,7 @@ def percent_text(fraction: float | None) -> str:
         return "< 0.1 %"
     if 99.9 < percent < 100:
         return "> 99.9 %"
-    return f"{percent:.0f} %" if 9.95 <= percent <= 90 or percent in {0, 100} else f"{percent:.1f} %"
+    return f"{percent:.0f} %" if 9.95 <= percent <= 90 or percent == 0 or percent >= 100 else f"{percent:.1f} %"
 
 
 def count_text(n: int, one: str, many: str | None = None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -31,9 +31,13 @@ __all__ = [
     "cases",
     "cases_began",
     "cliffs_delta",
+    "compared",
+    "difference_bootstrap",
+    "duration_parts",
     "duration_statistics",
     "durations_by_group",
     "durations_by_node",
+    "exchanged_p_value",
     "first_attempts",
     "fold",
     "grouped",
@@ -49,6 +53,7 @@ __all__ = [
     "rate_interval",
     "recovery_savings",
     "self_time_by_node",
+    "shapley_of_durations",
     "shifts",
     "streaks",
     "success_rate",
@@ -778,6 +783,137 @@ def rate_interval(days: Sequence[tuple[int, int]], *, level: float) -> tuple[flo
     middle, reach = rate + z * z / (2 * worth), z * (rate * (1 - rate) / worth + z * z / (4 * worth**2)) ** 0.5
     scale = 1 + z * z / worth
     return 100 * (middle - reach) / scale, 100 * (middle + reach) / scale, basis
+
+
+def duration_parts(runs: Iterable[Row], steps: Iterable[Row]) -> dict[str, Any]:
+    """What the mean duration (ms) of completed runs is made of, as fractions: ``D``, ``f`` and ``m`` by node, ``g``.
+
+    `m` is missing for a node that was never tried; everything but ``D`` where there is no run.
+    """
+    took = {
+        run["execution_id"]: Fraction(round(run["duration_ms"] * 1000), 1000)
+        for run in runs
+        if run["status"] == "completed" and run["duration_ms"] is not None
+    }
+    mine = [step for step in steps if step["execution_id"] in took and step["status"] != "skipped"]
+    attempts: dict[str, int] = defaultdict(int)
+    own: dict[str, Fraction] = defaultdict(Fraction)
+    for step in mine:
+        attempts[step["node_id"]] += 1 + step["retry_count"]
+    for (_, node), value in self_time_by_node(mine).items():
+        own[node] += Fraction(round(max(value or 0.0, 0.0) * 1000), 1000)
+    if not took:
+        return {"D": None}
+    n = len(took)
+    return {
+        "D": sum(took.values()) / n,
+        "f": {node: Fraction(count, n) for node, count in attempts.items()},
+        "m": {node: own[node] / count for node, count in attempts.items()},
+        "g": (sum(took.values()) - sum(own.values())) / n,
+    }
+
+
+def shapley_of_durations(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[tuple[str, str | None], Fraction]:
+    """What each change moves D = Σ f m + g by, on average over all orders in which the changes could have come.
+
+    Both sides as `duration_parts` gives them. Each f, each m and g is a change of its own: ("attempts", node), ("time",
+    node) and ("waiting", None). A node that one side doesn't have has f = 0 there, and the other's m.
+    """
+    nodes = sorted(before["f"].keys() | now["f"].keys())
+    sides = [
+        {("attempts", node): side["f"].get(node, Fraction(0)) for node in nodes}
+        | {("time", node): side["m"].get(node, other["m"].get(node)) for node in nodes}
+        | {("waiting", None): side["g"]}
+        for side, other in ((before, now), (now, before))
+    ]
+
+    def mean(values: Mapping[Any, Fraction]) -> Fraction:
+        products = (values["attempts", node] * values["time", node] for node in nodes)
+        return sum(products, start=values["waiting", None])
+
+    moved: dict[tuple[str, str | None], Fraction] = dict.fromkeys(sides[0], Fraction(0))
+    orders = list(permutations(sides[0]))
+    for order in orders:
+        values = dict(sides[0])
+        for change in order:
+            earlier = mean(values)
+            values[change] = sides[1][change]
+            moved[change] += mean(values) - earlier
+    return {change: total / len(orders) for change, total in moved.items()}
+
+
+def compared(
+    sides: Sequence[Sequence[Row]], aggregation: str, column: str | None, *, hours: Sequence[float]
+) -> list[tuple[Any, int, Any, Any]]:
+    """Of each side its value and n, and what that is more than the first side's, and how many times as much."""
+    values = []
+    for rows, length in zip(sides, hours, strict=True):
+        if aggregation == "rate_per_hour":
+            n = len(rows) if column is None else sum(row[column] is not None for row in rows)
+            values.append((n / length, n))
+        else:
+            values.append(measured(aggregation, rows, column))
+    base = values[0][0]
+    found = []
+    for value, n in values:
+        known = value is not None and base is not None
+        found.append((value, n, value - base if known else None, value / base if known and base else None))
+    return found
+
+
+def difference_bootstrap(
+    drawn: Iterable[Sequence[float]],
+    days: Sequence[tuple[float, float]],
+    base: Sequence[tuple[float, float]],
+    *,
+    level: float,
+) -> tuple[float, float]:
+    """The bootstrap-t interval of Σ a / Σ b of days less that of the same days of a base, resample by resample."""
+
+    def difference_and_error(chosen: Sequence[int]) -> tuple[float, float]:
+        ratios = [sum(of[day][0] for day in chosen) / sum(of[day][1] for day in chosen) for of in (days, base)]
+        totals = [sum(of[day][1] for day in chosen) for of in (days, base)]
+        squares = 0.0
+        for day in chosen:
+            rests = [of[day][0] - ratio * of[day][1] for of, ratio in zip((days, base), ratios, strict=True)]
+            squares += (rests[0] / totals[0] - rests[1] / totals[1]) ** 2
+        count = len(days)
+        return ratios[0] - ratios[1], (squares * count / (count - 1)) ** 0.5
+
+    seen, error = difference_and_error(range(len(days)))
+    studentised = []
+    for counts in drawn:
+        again, its_error = difference_and_error([day for day, n in enumerate(counts) for _ in range(int(n))])
+        studentised.append((again - seen) / its_error)
+    studentised.sort()
+    tail, known = (1 - level) / 2, len(studentised)
+    least, most = (studentised[round(q * (known + 1)) - 1] for q in (tail, 1 - tail))
+    return seen - most * error, seen - least * error
+
+
+def exchanged_p_value(days: Sequence[tuple[float, float]], base: Sequence[tuple[float, float]]) -> float:
+    """In what share of all ways to exchange two groups' labels, day by day, their means differ as much, studentised."""
+
+    def studentised(flips: int) -> float:
+        sides: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
+        for day in range(len(days)):
+            pair = (days[day], base[day]) if not flips >> day & 1 else (base[day], days[day])
+            sides[0].append(pair[0])
+            sides[1].append(pair[1])
+        totals = [sum(n for _, n in side) for side in sides]
+        means = [sum(a for a, _ in side) / total for side, total in zip(sides, totals, strict=True)]
+        squares = sum(
+            (
+                (sides[0][day][0] - means[0] * sides[0][day][1]) / totals[0]
+                - (sides[1][day][0] - means[1] * sides[1][day][1]) / totals[1]
+            )
+            ** 2
+            for day in range(len(days))
+        )
+        return float(abs(means[0] - means[1]) / squares**0.5)
+
+    ways = [studentised(flips) for flips in range(2 ** len(days))]
+    return sum(way >= ways[0] * (1 - 1e-9) for way in ways) / len(ways)
 
 
 def winsorised_level(durations_ms: Iterable[float]) -> float:

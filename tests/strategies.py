@@ -47,6 +47,7 @@ __all__ = [
     "attempts",
     "calendars",
     "clock_moments",
+    "compared_rows",
     "days_of_groups",
     "durations_ms",
     "error_texts",
@@ -69,6 +70,7 @@ __all__ = [
     "resource_metrics",
     "resources",
     "robot_suites",
+    "runs_of_two_periods",
     "runs_with_steps",
     "sessions",
     "sla_targets",
@@ -899,6 +901,44 @@ def days_of_groups(draw: st.DrawFn) -> pl.DataFrame:
             day = None if number == 3 else date(2026, 11, 1) + timedelta(days=number - number % 7 // 6)
             rows.append((group, day, draw(st.integers(0, n)), n))
     schema = {"group": pl.String, "day": pl.Date, "good": pl.Int64, "n": pl.Int64}
+    return pl.DataFrame(draw(st.permutations(rows)) if rows else [], schema=schema, orient="row")
+
+
+@st.composite
+def runs_of_two_periods(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A few runs and their steps in November 2026 and a few in January 2027; steps are tried up to four times."""
+    runs, steps = [], []
+    for side in range(2):
+        its_runs, its_steps = draw(runs_with_steps())
+        tries = draw(st.lists(st.integers(0, 3), min_size=its_steps.height, max_size=its_steps.height))
+        later = pl.col("started_at", "completed_at") + timedelta(days=60 * side)
+        named = pl.format("{}-{}", pl.lit(side), pl.col("execution_id")).alias("execution_id")
+        runs.append(its_runs.with_columns(named, later))
+        steps.append(
+            its_steps.with_columns(named, later, step_id=pl.lit(None, pl.String)).with_columns(
+                pl.Series("retry_count", tries, dtype=its_steps.schema["retry_count"])
+            )
+        )
+    return pl.concat(runs), pl.concat(steps)
+
+
+@st.composite
+def compared_rows(draw: st.DrawFn, *, groups: int = 3) -> pl.DataFrame:
+    """Executions of a few groups over up to two weeks: groups without any, single days, equal values, nulls, no ends.
+
+    `_group` (its number), `_day`, status, duration_ms; in any order.
+    """
+    rows: list[tuple[int, date, str, float | None]] = []
+    for group in range(groups):
+        days = draw(st.sampled_from([0, 1, 4, 10, 14]))
+        equal = draw(st.booleans())
+        for day in range(days):
+            for _ in range(draw(st.integers(0, 3))):
+                took = 7.0 if equal else draw(durations_ms(most=1000))
+                status = draw(st.sampled_from(["completed", "completed", "completed", "failed", "running"]))
+                known = status != "running" and not draw(_rarely())
+                rows.append((group, date(2026, 11, 2) + timedelta(days=day), status, took if known else None))
+    schema = {"_group": pl.Int64, "_day": pl.Date, "status": pl.String, "duration_ms": pl.Float64}
     return pl.DataFrame(draw(st.permutations(rows)) if rows else [], schema=schema, orient="row")
 
 

@@ -22,9 +22,12 @@ def test_the_demo_shows_real_and_simulated_robots_and_replaces_an_earlier_one(tm
     for _ in range(2):
         done = run_demo(tmp_path / "demo", out=tmp_path / "reports", on_stage=lambda _, n, of: stages.append((n, of)))
 
-    assert stages == [(n, 7) for n in range(8)] * 2
+    assert stages == [(n, 8) for n in range(9)] * 2
     assert done.html.is_file()
     assert done.reliability.is_file()
+    assert done.comparison.is_file()
+    assert "because “register > open” takes" in done.explained  # the slow step that was planted
+    assert any("step 'register > open' takes" in fault for fault in done.faults)
     assert done.notebook.is_file()
     lab = Lab(done.store)
     assert lab.executions("all").height == done.executions + 8

@@ -23,7 +23,7 @@ from rpa_lab.simulate.catalogue import average_runs
 from rpa_lab.storage.compaction import compact, compact_day
 from rpa_lab.storage.store import TimeSeriesStore
 
-__all__ = ["END", "MONTH_DAYS", "cache_folder", "last_days", "month", "sampled_month", "year"]
+__all__ = ["END", "MONTH_DAYS", "cache_folder", "last_days", "month", "sampled_month", "two_months", "year"]
 
 END = date(2026, 11, 1)
 """The first day that has no rows any more."""
@@ -53,6 +53,11 @@ def month(cache: Path) -> TimeSeriesStore:
     return _once(cache / "month", _make_month)
 
 
+def two_months(cache: Path) -> TimeSeriesStore:
+    """Two such months in a row, made now if they aren't there: some minutes, and 4 GB of memory."""
+    return _once(cache / "two", lambda folder: _make_month(folder, days=2 * MONTH_DAYS))
+
+
 def sampled_month(cache: Path) -> TimeSeriesStore:
     """The month with samples of CPU and memory, made now if it isn't there: a minute or two, and 4 GB of memory."""
     return _once(cache / "sampled-month", lambda folder: _make_month(folder, resources=True))
@@ -74,10 +79,10 @@ def _once(folder: Path, make: Callable[[Path], None]) -> TimeSeriesStore:
     return TimeSeriesStore(folder, as_of=datetime(END.year, END.month, END.day, tzinfo=UTC))
 
 
-def _make_month(folder: Path, *, resources: bool = False) -> None:
-    print(f"making a month of {_WORKFLOWS} workflows in {folder.parent} (once, a minute)", flush=True)
+def _make_month(folder: Path, *, days: int = MONTH_DAYS, resources: bool = False) -> None:
+    print(f"making {days} days of {_WORKFLOWS} workflows in {folder.parent} (once, a minute)", flush=True)
     runs = average_runs(_RUNS_A_DAY, workflows=_WORKFLOWS, seed=_SEED)
-    made = fleet(MONTH_DAYS, _WORKFLOWS, _SEED, end=END, runs_per_day=runs, faults=["all"], resources=resources)
+    made = fleet(days, _WORKFLOWS, _SEED, end=END, runs_per_day=runs, faults=["all"], resources=resources)
     made.write(TimeSeriesStore(folder))
     compact(folder, grace_s=0)
 

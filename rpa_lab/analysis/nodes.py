@@ -8,6 +8,7 @@ time is its own, and `overlaps` counts the executions in which that was so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -15,7 +16,14 @@ import polars as pl
 from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.measures import mean, quantile, total
 
-__all__ = ["RANKINGS", "above_percentile", "beside_waiting", "time_by_node"]
+__all__ = [
+    "RANKINGS",
+    "above_percentile",
+    "beside_waiting",
+    "recorded_parents",
+    "self_time_by_run",
+    "time_by_node",
+]
 
 RANKINGS: Final = ("mean_duration_ms", "p95_duration_ms", "total_duration_ms", "self_duration_ms", "execution_share")
 """By what bottlenecks can be ranked."""
@@ -143,27 +151,91 @@ def beside_waiting(nodes: pl.LazyFrame, *, waiting_share: float | None) -> pl.La
     return nodes.with_columns(execution_share=pl.col("share") * busy, waiting=pl.lit(value=False))
 
 
-def _self_time(ran: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per node: node_id, self_duration_ms, overlaps.
+def recorded_parents(nodes: pl.LazyFrame) -> pl.LazyFrame:
+    """Of which nodes self time differs from own time: those recorded both themselves and with children.
 
-    A child counts only against a parent that was recorded in the same execution, with a duration: a run that was cut
-    off has children whose parents never ended.
+    Parameters
+    ----------
+    nodes : LazyFrame
+        workflow_id, node_id; any number of rows each.
+
+    Returns
+    -------
+    LazyFrame
+        workflow_id, node_id: the parents and their children.
+
+    Examples
+    --------
+    >>> nodes = pl.LazyFrame({"workflow_id": ["w"] * 4, "node_id": ["form", "form > submit", "menu > open", "close"]})
+    >>> recorded_parents(nodes).sort("node_id").collect()["node_id"].to_list()
+    ['form', 'form > submit']
     """
-    parent = pl.col("node_id").str.split(_SEPARATOR)
-    place = ["execution_id", "node_id"]
-    spent = ran.group_by(place).agg(duration_ms=pl.when(pl.col("duration_ms").count() > 0).then(total()))
+    place = ["workflow_id", "node_id"]
+    distinct = nodes.select(place).unique()
+    children = distinct.filter(_is_within()).with_columns(_parent=_parent())
+    inside = children.join(distinct, left_on=["workflow_id", "_parent"], right_on=place, how="semi")
+    parents = inside.select("workflow_id", node_id="_parent")
+    return pl.concat([parents, inside.select(place)]).unique()
+
+
+def self_time_by_run(ran: pl.LazyFrame, *, run: str = "execution_id", also: Sequence[pl.Expr] = ()) -> pl.LazyFrame:
+    """The self time of each node in each run.
+
+    A child counts only against a parent that was recorded in the same run, with a duration: a run that was cut off has
+    children whose parents never ended.
+
+    Parameters
+    ----------
+    ran : LazyFrame
+        Steps that weren't skipped: the column `run`, node_id, duration_ms.
+    run : str
+        The column that says which run.
+    also : sequence of polars.Expr
+        What else is to be known of the steps of each run and node: aggregates, with names of their own.
+
+    Returns
+    -------
+    LazyFrame
+        One row per run and node: run, node_id, self_duration_ms (never negative; null where no duration is known),
+        overlap (whether its children took longer than it), and what was asked for besides.
+
+    Examples
+    --------
+    >>> steps = pl.LazyFrame({"execution_id": ["e"] * 2, "node_id": ["f > g", "f"], "duration_ms": [7.0, 10.0]})
+    >>> self_time_by_run(steps).sort("node_id").collect().rows()
+    [('e', 'f', 3.0, False), ('e', 'f > g', 7.0, False)]
+    """
+    place = [run, "node_id"]
+    spent = ran.group_by(place).agg(pl.when(pl.col("duration_ms").count() > 0).then(total()).alias("_own_ms"), *also)
     within = (
-        spent.filter(pl.col("node_id").str.contains(_SEPARATOR, literal=True))
-        .with_columns(node_id=parent.list.head(parent.list.len() - 1).list.join(_SEPARATOR))
+        spent.filter(_is_within())
+        .select(run, _parent().alias("node_id"), "_own_ms")
         .group_by(place)
-        .agg(_within_ms=total())
+        .agg(_within_ms=total("_own_ms"))
     )
-    own = pl.col("duration_ms") - pl.col("_within_ms").fill_null(0.0)
+    own = pl.col("_own_ms") - pl.col("_within_ms").fill_null(0.0)
+    named = [expression.meta.output_name() for expression in also]
+    return spent.join(within, on=place, how="left", validate="1:1").select(
+        *place,
+        own.clip(lower_bound=0.0).alias("self_duration_ms"),
+        (own < -_ROUNDING_MS).fill_null(value=False).alias("overlap"),
+        *named,
+    )
+
+
+def _self_time(ran: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per node: node_id, self_duration_ms, overlaps."""
     return (
-        spent.join(within, on=place, how="left", validate="1:1")
+        self_time_by_run(ran)
         .group_by("node_id")
-        .agg(
-            self_duration_ms=total(own.clip(lower_bound=0.0)),
-            overlaps=(own < -_ROUNDING_MS).sum().cast(pl.Int64),
-        )
+        .agg(self_duration_ms=total("self_duration_ms"), overlaps=pl.col("overlap").sum().cast(pl.Int64))
     )
+
+
+def _is_within() -> pl.Expr:
+    return pl.col("node_id").str.contains(_SEPARATOR, literal=True)
+
+
+def _parent() -> pl.Expr:
+    names = pl.col("node_id").str.split(_SEPARATOR)
+    return names.list.head(names.list.len() - 1).list.join(_SEPARATOR)

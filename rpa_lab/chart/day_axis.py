@@ -22,7 +22,7 @@ def at_midnight() -> pl.Expr:
     return pl.col("day").dt.strftime("%Y-%m-%dT00:00:00Z")
 
 
-def day_axis(drawn: pl.DataFrame, time_zone: str, *, bars: bool = False) -> alt.X:
+def day_axis(drawn: pl.DataFrame, time_zone: str, *, bars: bool = False, field: str = "at") -> alt.X:
     """The x axis of a chart whose rows are of days.
 
     Parameters
@@ -33,6 +33,8 @@ def day_axis(drawn: pl.DataFrame, time_zone: str, *, bars: bool = False) -> alt.
         The zone whose days they are; stands in the axis' title.
     bars : bool
         Whether bars of a day's width are drawn on it.
+    field : str
+        What says where a mark stands; of other marks than `drawn` where these share its axis.
 
     Returns
     -------
@@ -49,4 +51,4 @@ def day_axis(drawn: pl.DataFrame, time_zone: str, *, bars: bool = False) -> alt.
         labelOverlap=True,
         tickCount=daily if n_days < 18 else 8,
     )
-    return alt.X("utcyearmonthdate(at):T" if bars else "at:T", axis=axis, scale=alt.Scale(type="utc"))
+    return alt.X(f"utcyearmonthdate({field}):T" if bars else f"{field}:T", axis=axis, scale=alt.Scale(type="utc"))

@@ -20,7 +20,15 @@ import numpy.typing as npt
 
 from rpa_lab.inference.intervals import wilson_bounds
 
-__all__ = ["LEAST_DAYS", "RESAMPLES", "mean_by_days", "rate_by_days", "resampled_days", "share_by_days"]
+__all__ = [
+    "LEAST_DAYS",
+    "RESAMPLES",
+    "critical_values",
+    "mean_by_days",
+    "rate_by_days",
+    "resampled_days",
+    "share_by_days",
+]
 
 LEAST_DAYS: Final = 10
 """From so many days with runs on intervals speak of the long run: two weeks of working days."""
@@ -94,7 +102,7 @@ def mean_by_days(drawn: Floats, sums: Floats, counts: Floats, *, level: float = 
     """
     mean, error = _ratio(sums, counts)
     again, errors = _ratios(drawn, sums, counts)
-    least, most = _critical(again - mean, errors, level=level)
+    least, most = critical_values(again - mean, errors, level=level)
     with np.errstate(invalid="ignore"):
         low, high = np.maximum(mean - most * error, 0.0), mean - least * error
         days = np.where(counts > 0, sums / counts, mean)
@@ -129,7 +137,7 @@ def share_by_days(drawn: Floats, below: Floats, counts: Floats, *, level: float 
     again, errors = _ratios(drawn, below, counts)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # its standard error by the delta method; a resample of one kind only is infinitely far away
-        least, most = _critical(_log_odds(again) - _log_odds(share), errors / (again * (1 - again)), level=level)
+        least, most = critical_values(_log_odds(again) - _log_odds(share), errors / (again * (1 - again)), level=level)
         scale = error / (share * (1 - share))
         low, high = _log_odds(share) - most * scale, _log_odds(share) - least * scale
         low, high = np.nan_to_num(1 / (1 + np.exp(-low)), nan=0.0), np.nan_to_num(1 / (1 + np.exp(-high)), nan=1.0)
@@ -184,6 +192,33 @@ def rate_by_days(
     return wilson_bounds(rate, np.where(more_alike, runs, worth), critical=critical)
 
 
+def critical_values(away: Floats, errors: Floats, *, level: float) -> tuple[Floats, Floats]:
+    """The quantiles of studentised differences between resamples and what was seen.
+
+    Parameters
+    ----------
+    away, errors : numpy.ndarray
+        One row per resample, one column per group: how far away it is, and its standard error. Some may be infinitely
+        far; those unknown (NaN) are left out.
+    level : float
+        Nominal coverage, fraction 0-1.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Of each group the lower and the upper one, in standard errors.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        studentised = np.where(np.isinf(away), away, away / errors)
+    tail = (1 - level) / 2
+    unknown = np.isnan(studentised)
+    ordered = np.sort(np.where(unknown, np.inf, studentised), axis=0)
+    known = len(studentised) - unknown.sum(axis=0)
+    ranks = [np.clip(np.round(q * (known + 1)).astype(np.int64) - 1, 0, len(ordered) - 1) for q in (tail, 1 - tail)]
+    least, most = (np.take_along_axis(ordered, rank[None, :], axis=0)[0] for rank in ranks)
+    return least, most
+
+
 def _ratio(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
     """The ratio of each column's sums, and its standard error by linearisation over rows."""
     days, total = len(sums), counts.sum(axis=0)
@@ -208,19 +243,6 @@ def _ratios(drawn: Floats, sums: Floats, counts: Floats) -> tuple[Floats, Floats
         squares = np.where(squares <= _NOTHING * (own + level), 0.0, squares)
         error = np.sqrt(squares * days / (days - 1)) / total
     return centre + shift, error
-
-
-def _critical(away: Floats, errors: Floats, *, level: float) -> tuple[Floats, Floats]:
-    """The quantiles of the studentised differences; some of these may be infinite, those unknown are left out."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        studentised = np.where(np.isinf(away), away, away / errors)
-    tail = (1 - level) / 2
-    unknown = np.isnan(studentised)
-    ordered = np.sort(np.where(unknown, np.inf, studentised), axis=0)
-    known = len(studentised) - unknown.sum(axis=0)
-    ranks = [np.clip(np.round(q * (known + 1)).astype(np.int64) - 1, 0, len(ordered) - 1) for q in (tail, 1 - tail)]
-    least, most = (np.take_along_axis(ordered, rank[None, :], axis=0)[0] for rank in ranks)
-    return least, most
 
 
 def _log_odds(share: Floats) -> Floats:

@@ -11,11 +11,12 @@ a day had, a difference counts by what it can say: a Sunday of seven runs says l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb, prod
-from typing import Final, Literal, TypeAlias, overload
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from rpa_lab.inference.permutation import LEAST_WAYS, placed, places
 
 __all__ = ["LEAST_A_SIDE", "ROUNDS", "Shift", "cliffs_delta", "effect_word", "shift_of_days"]
 
@@ -27,7 +28,6 @@ ROUNDS: Final = 4999
 
 _WEEK = 7
 _ROUNDING = 1e-9
-_LEAST_WAYS = 500  # in which days can change places; fewer are too coarse a scale for 5 %
 _WORDS = ((0.147, "negligible"), (0.33, "small"), (0.474, "medium"))
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -69,6 +69,7 @@ def shift_of_days(
     level: float = 0.95,
     seed: int = 0,
     rounds: int = ROUNDS,
+    least_ways: int = LEAST_WAYS,
 ) -> Shift:
     """The shift between the days of a baseline and the current days that follow.
 
@@ -87,6 +88,9 @@ def shift_of_days(
         Of the days' changes: same days and seed, same result.
     rounds : int
         How often they change places.
+    least_ways : int
+        In how many ways days are to be able to change places at least: blocks are as long as that allows. Of many
+        p-values that are corrected for their number each needs a finer scale.
 
     Returns
     -------
@@ -105,20 +109,20 @@ def shift_of_days(
     """
     counts = np.ones(len(offsets)) if runs is None else runs.astype(np.float64)
     paired = _on_both_sides(offsets)
-    places = _places(offsets[paired], same_weekdays=True)
-    if places is None:
-        places = _places(offsets, same_weekdays=False)
+    of = places(offsets[paired], offsets[paired] >= 0, same_weekdays=True, least_ways=least_ways)
+    if of is None:
+        of = places(offsets, offsets >= 0, same_weekdays=False, least_ways=least_ways)
     else:
         values, offsets, counts = values[paired], offsets[paired], counts[paired]
     current = offsets >= 0
     weight = np.sqrt(counts[:, None] * counts[None, :] / (counts[:, None] + counts[None, :]))
-    if places.same_weekdays:
+    if of.same_weekdays:
         weight = weight * ((offsets[:, None] - offsets[None, :]) % _WEEK == 0)
-    labels = np.vstack([current, _exchanged(current, places, seed=seed, rounds=rounds)]).astype(np.float64)
+    labels = np.vstack([current, placed(of, seed=seed, rounds=rounds)]).astype(np.float64)
     higher = ((values[:, None] > values[None, :]) + 0.5 * (values[:, None] == values[None, :])) * weight
     compared = (labels * ((1 - labels) @ weight.T)).sum(axis=1)
-    placed = compared > 0  # days may be placed so that no two of them can be compared, which says nothing
-    share = (labels * ((1 - labels) @ higher.T)).sum(axis=1)[placed] / compared[placed]
+    known = compared > 0  # days may be placed so that no two of them can be compared, which says nothing
+    share = (labels * ((1 - labels) @ higher.T)).sum(axis=1)[known] / compared[known]
     pairs = np.ix_(current, ~current)
     differences, weights = (values[:, None] - values[None, :])[pairs].ravel(), weight[pairs].ravel()
     order = np.argsort(differences, kind="stable")
@@ -130,8 +134,8 @@ def shift_of_days(
         low=low,
         high=high,
         p_value=float(min(1.0, 2 * min((share >= share[0] - 1e-9).mean(), (share <= share[0] + 1e-9).mean()))),
-        same_weekdays=places.same_weekdays,
-        block_days=places.block,
+        same_weekdays=of.same_weekdays,
+        block_days=of.block,
     )
 
 
@@ -181,61 +185,10 @@ def effect_word(delta: float) -> str:
     return next((word for below, word in _WORDS if abs(delta) < below), "large")
 
 
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Who may change places with whom: days of one unit move together, to the place of a unit of the same stratum."""
-
-    unit: Ints  # of each day
-    stratum: Ints  # of each unit
-    is_current: Bools  # of each unit
-    same_weekdays: bool
-    block: int
-
-
 def _on_both_sides(offsets: Ints) -> Bools:
     """Which days are of a day of the week that stands on both sides: the others have none to be compared with."""
     weekday, current = offsets % _WEEK, offsets >= 0
     return np.isin(weekday, np.intersect1d(weekday[current], weekday[~current]))
-
-
-@overload
-def _places(offsets: Ints, *, same_weekdays: Literal[False]) -> _Places: ...
-@overload
-def _places(offsets: Ints, *, same_weekdays: bool) -> _Places | None: ...
-def _places(offsets: Ints, *, same_weekdays: bool) -> _Places | None:
-    """The longest blocks that leave enough ways; among the same days of other weeks None where there are none."""
-    place = np.argsort(np.argsort(offsets)) - (offsets < 0).sum()  # so that blocks are as long where days are missing
-    for block in range(_WEEK, 0, -1):
-        week, slot = offsets // _WEEK, offsets % _WEEK // block
-        key = np.stack([week, slot] if same_weekdays else [place // block, np.zeros_like(place)], axis=1)
-        units, unit = np.unique(key, axis=0, return_inverse=True)
-        places = _Places(
-            unit=unit.ravel(),
-            stratum=units[:, 1],
-            is_current=units[:, 0] >= 0,
-            same_weekdays=same_weekdays,
-            block=block,
-        )
-        if _ways(places) >= _LEAST_WAYS:
-            return places
-    return None if same_weekdays else places
-
-
-def _ways(places: _Places) -> int:
-    """In how many ways units can be placed."""
-    strata = [places.is_current[places.stratum == stratum] for stratum in np.unique(places.stratum)]
-    return prod(comb(len(units), int(units.sum())) for units in strata)
-
-
-def _exchanged(current: Bools, places: _Places, *, seed: int, rounds: int) -> Bools:
-    """Which days are called current when units change places: one row a round."""
-    rng = np.random.default_rng([seed, len(current)])
-    labels = np.empty((rounds, len(places.is_current)), np.bool_)
-    for stratum in np.unique(places.stratum):
-        units = np.flatnonzero(places.stratum == stratum)
-        order = np.argsort(rng.random((rounds, len(units))), axis=1)
-        labels[:, units] = places.is_current[units][order]
-    return labels[:, places.unit]
 
 
 def _middle(ordered: Floats, upto: Floats) -> float:

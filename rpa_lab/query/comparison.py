@@ -1,73 +1,137 @@
-"""Several workflows by several metrics, each against the first workflow."""
+"""Several groups by several metrics, each held against one of them: what differs, by how much, and how surely.
+
+Differences and ratios are arithmetic: of a p95 of 12 s and one of 10 s they are 2 s and 1.2. Whether days alone would
+make them is said beside: by an interval, and by a p-value that is corrected for how many differences are looked at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import polars as pl
 
-from rpa_lab.query.metric import Metric
+from rpa_lab.query.measure import measure_of
+from rpa_lab.readable import figure_text
 from rpa_lab.result import Result
+from rpa_lab.units import count_text, percent_text
 
-__all__ = ["Comparison", "against_first", "long"]
+__all__ = ["COLUMNS", "Comparison", "against_first", "corrected"]
 
-_ADDED_UP: Final = ("count", "sum", "rate_per_hour")  # over nothing these are 0, and everything else is unknown
+COLUMNS: Final = (
+    *("metric", "group", "value", "n", "days", "difference", "difference_low", "difference_high"),
+    *("ratio", "ratio_low", "ratio_high", "effect", "effect_low", "effect_high"),
+    *("p_value", "q_value", "significant", "basis", "unit"),
+)
+"""Of a comparison's table; see `Comparison`."""
+
+_TOLD: Final = 3
+_OF_STEPS: Final = ("step", "action", "application", "node_id", "action_type", "target_element")
+"""By what groups are of steps, so that a metric without a table is of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison(Result):
-    """Workflows compared: `table` has one row per metric and workflow, in the order in which these were given.
+    """Groups compared: one row of `table` per metric and group, the group `against` which the others are held first.
 
-    metric, workflow_id, value, n (rows or values it is made of), difference (value less the first workflow's) and ratio
-    (value by the first workflow's; null where that is 0). What is unknown is null.
+    Attributes
+    ----------
+    by : str
+        What makes a group: workflow, robot, period …
+    groups : tuple of str
+        In the order of the table.
+    metrics : tuple of str
+        As they were asked.
+    against : str
+        The group that the others are held against.
+    time_period : str
+        Half-open UTC bounds of all groups together.
+    tz : str
+        The zone whose days are meant.
+    level : float
+        Nominal coverage of the intervals; 1 - level is the false discovery rate. Fraction 0-1.
+    counted : str
+        Which rows the metrics are of.
+    table : DataFrame
+        metric, group, value and n (as a query gives them), days (on which the group ran); difference and ratio to the
+        group compared against; effect (Cliff's delta: of values, of totals of days; of rates Cohen's h), each with _low
+        and _high; p_value (two-sided, days exchanged), q_value (corrected by Benjamini and Hochberg over the whole
+        table), significant (q ≤ 1 - level; null where undecided), basis ("days", "these runs only") of the intervals,
+        and unit of values and differences (ms, percent, per h). What is unknown is null.
+    warnings : tuple of str
+        What makes it doubtful.
     """
 
     _table: ClassVar[str | None] = "table"
 
-    workflow_ids: tuple[str, ...]
+    by: str
+    groups: tuple[str, ...]
     metrics: tuple[str, ...]
+    against: str
     time_period: str
     tz: str
+    level: float
+    counted: str
     table: pl.DataFrame
     warnings: tuple[str, ...] = ()
 
+    @property
+    def sentence(self) -> str:
+        """What it says, in some sentences: how many differences are more than chance, and the surest ones."""
+        known = self.table.filter(pl.col("group") != self.against, pl.col("q_value").is_not_null())
+        undecided = self.table.height - len(self.metrics) - known.height
+        tail = f" Undecided: {undecided:,}, of which too little is known." if undecided else ""
+        if known.is_empty():
+            return f"Whether anything differs from {self.against} can't be told: too few days, or no figures."
+        found = known.filter("significant").with_columns(size=pl.col("ratio").log().abs())
+        found = found.sort("q_value", "size", "metric", "group", descending=[False, True, False, False])
+        if found.is_empty():
+            return (
+                f"Nothing differs from {self.against} by more than chance explains "
+                f"({count_text(known.height, 'difference')} looked at, {self.level * 100:g} %).{tail}"
+            )
+        base = dict(self.table.filter(group=self.against).select("metric", "value").iter_rows())
+        table = "steps" if self.by in _OF_STEPS else "executions"
+        said = "; ".join(
+            _told(
+                row | {"words": measure_of(row["metric"], table=table).words},
+                base[row["metric"]],
+                against=self.against,
+                level=self.level,
+            )
+            for row in found.head(_TOLD).to_dicts()
+        )
+        of = f"{found.height:,} of {count_text(known.height, 'difference')} from {self.against}"
+        are = "is" if found.height == 1 else "are"
+        surest = "" if found.height == 1 else "surest: " if found.height > _TOLD else ""
+        return f"{of} {are} more than chance explains ({self.level * 100:g} %): {surest}{said}.{tail}"
 
-def long(groups: pl.DataFrame, metric: Metric, *, name: str, workflow_ids: Sequence[str]) -> pl.DataFrame:
-    """One metric of an answer by workflow: metric, workflow_id, value, n; those without any row are there as well."""
-    nothing = 0.0 if metric.aggregation.name in _ADDED_UP else None
-    values = groups.select("workflow_id", value=pl.col(metric.name).cast(pl.Float64), n=pl.col(metric.n_name))
-    return (
-        pl.DataFrame({"workflow_id": workflow_ids}, schema={"workflow_id": pl.String})
-        .join(values, on="workflow_id", how="left", validate="1:1", maintain_order="left")
-        .with_columns(value=pl.when(pl.col("n").is_null()).then(pl.lit(nothing)).otherwise("value"))
-        .select(pl.lit(name).alias("metric"), "workflow_id", "value", pl.col("n").fill_null(0))
-    )
+    def __str__(self) -> str:
+        return self.sentence
 
 
 def against_first(values: pl.LazyFrame, *, first: str) -> pl.LazyFrame:
-    """The values with their difference and ratio to those of the first workflow.
+    """The values with their difference and ratio to those of the group compared against.
 
     Parameters
     ----------
     values : LazyFrame
-        metric, workflow_id, value, n: one row for each pair of metric and workflow.
+        metric, group, value: one row for each pair of metric and group.
     first : str
-        The workflow that the others are held against.
+        The group that the others are held against.
 
     Returns
     -------
     LazyFrame
-        The same rows in the same order, with `difference` and `ratio`.
+        The same rows in the same order, with `difference` and `ratio` (null where the first one's value is 0).
 
     Examples
     --------
-    >>> values = pl.LazyFrame({"metric": ["count"] * 2, "workflow_id": ["a", "b"], "value": [4.0, 6.0], "n": [4, 6]})
+    >>> values = pl.LazyFrame({"metric": ["count"] * 2, "group": ["a", "b"], "value": [4.0, 6.0], "n": [4, 6]})
     >>> against_first(values, first="a").collect().select("difference", "ratio").rows()
     [(0.0, 1.0), (2.0, 1.5)]
     """
-    base = values.filter(pl.col("workflow_id") == first).select("metric", _first="value")
+    base = values.filter(pl.col("group") == first).select("metric", _first="value")
     return (
         values.join(base, on="metric", how="left", validate="m:1", maintain_order="left")
         .with_columns(
@@ -76,3 +140,58 @@ def against_first(values: pl.LazyFrame, *, first: str) -> pl.LazyFrame:
         )
         .drop("_first")
     )
+
+
+def corrected(table: pl.DataFrame, *, level: float) -> pl.DataFrame:
+    """The table with q_value and significant: of all p-values in it, however many metrics and groups they are of.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With p_value, null where there is none.
+    level : float
+        1 less the false discovery rate, fraction 0-1.
+
+    Returns
+    -------
+    DataFrame
+
+    Examples
+    --------
+    >>> corrected(pl.DataFrame({"p_value": [0.01, None, 0.04, 0.03]}), level=0.95)["q_value"].round(3).to_list()
+    [0.03, None, 0.04, 0.04]
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x
+    """
+    from scipy.stats import false_discovery_control
+
+    known = table["p_value"].is_not_null()
+    q_value = pl.Series("q_value", [None] * table.height, dtype=pl.Float64)
+    if known.any():
+        found = false_discovery_control(table["p_value"].filter(known).to_numpy())
+        q_value = q_value.scatter(known.arg_true(), pl.Series(found, dtype=pl.Float64))
+    return table.with_columns(q_value, significant=q_value <= 1 - level)
+
+
+def _told(row: dict[str, Any], base: float, *, against: str, level: float) -> str:
+    """One finding: "p95 duration of runs: vm-2 is 21 % above vm-1 (12.6 s against 10.4 s; 95 %: 12 to 30 %)"."""
+    difference, unit = row["difference"], row["unit"]
+    above = "above" if difference > 0 else "below"
+    figures = f"{figure_text(row['value'], unit)} against {figure_text(base, unit)}"
+    low, high = row["ratio_low"], row["ratio_high"]
+    in_points = unit == "percent" or row["ratio"] is None or row["ratio"] <= 0
+    if in_points:
+        by = figure_text(abs(difference), "points" if unit == "percent" else unit)
+        low, high = row["difference_low"], row["difference_high"]
+    else:
+        by = percent_text(abs(row["ratio"] - 1))
+    if low is None:
+        between = ""
+    elif in_points:
+        ends = [figure_text(end, "points" if unit == "percent" else unit) for end in (low, high)]
+        between = f"; {level * 100:g} %: {ends[0]} to {ends[1]}"
+    else:
+        between = f"; {level * 100:g} %: {percent_text(low - 1)} to {percent_text(high - 1)}"
+    return f"{row['words']}: {row['group']} is {by} {above} {against} ({figures}{between})"

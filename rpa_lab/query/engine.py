@@ -10,18 +10,20 @@ from typing import Any
 
 import polars as pl
 
-from rpa_lab.errors import InputError, quote
+from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.filters import Filters
 from rpa_lab.measures import local_times
 from rpa_lab.period import Span
 from rpa_lab.query.answer import RUNNING, columns_read, grouped, listed
 from rpa_lab.query.cache import Answers, CacheView, Key
-from rpa_lab.query.comparison import Comparison, against_first, long
+from rpa_lab.query.comparing import compare_sides, measures_named
+from rpa_lab.query.comparison import Comparison
 from rpa_lab.query.doubts import HEALTH_REACH, about_drops, about_period, about_running
 from rpa_lab.query.from_summaries import from_summaries
-from rpa_lab.query.metric import metric_of, table_of
+from rpa_lab.query.measure import measure_of
 from rpa_lab.query.query import PeriodSaid, Query
 from rpa_lab.query.result import QueryResult
+from rpa_lab.query.sides import Side
 from rpa_lab.storage.archive import ArchiveStorage
 from rpa_lab.storage.store import TimeSeriesStore
 
@@ -148,23 +150,37 @@ class QueryEngine:
         )
 
     def compare(
-        self, workflow_ids: Sequence[str], metrics: str | Sequence[str], time_range: PeriodSaid = "all"
+        self,
+        workflow_ids: Sequence[str],
+        metrics: str | Sequence[str],
+        time_range: PeriodSaid = "all",
+        *,
+        against: str | None = None,
+        level: float = 0.95,
+        seed: int = 0,
     ) -> Comparison:
         """Compare metrics across workflows.
 
         Parameters
         ----------
         workflow_ids : sequence of str
-            Two or more; the others are held against the first.
+            Two or more.
         metrics : str or sequence of str
             As for `Query.of`, of executions: ``"success_rate"``, ``"p95"``. Those of other tables name theirs:
-            ``"avg(steps.retry_count)"``.
+            ``"avg(steps.retry_count)"``. ``"p95 of completed"`` is of rows of that status only.
         time_range : pair of datetimes, str, Period or Span
             Two bounds are half-open, and read in the store's zone where they are naive.
+        against : str, optional
+            The workflow that the others are held against; default the first.
+        level : float
+            Of the intervals, and 1 less the false discovery rate; fraction.
+        seed : int
+            Of the days that are drawn and exchanged.
 
         Returns
         -------
         Comparison
+            Values are what `query` says of each workflow.
 
         Raises
         ------
@@ -174,43 +190,16 @@ class QueryEngine:
             If there are fewer than two workflows, or one twice; if a metric is no number.
         """
         workflows = _workflows(workflow_ids)
-        named = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
-        if not named:
-            raise InputError("metrics are empty, expected some, such as 'success_rate' or 'p95'")
-        measured = {name: metric_of(name, table=table_of(name)) for name in named}
-        for name, metric in measured.items():
-            if not metric.is_number:
-                raise InputError(f"metric {quote(name)} is no number, expected some that can be compared")
-        answers = {
-            table: self.query(
-                Query.of(
-                    table=table,
-                    metrics=[str(each) for each in measured.values() if each.table.name == table],
-                    group_by="workflow_id",
-                    filters={"workflow_id": workflows},
-                    period=time_range,
-                )
-            )
-            for table in dict.fromkeys(metric.table.name for metric in measured.values())
-        }
-        seen = {name for answer in answers.values() for name in answer.table["workflow_id"]}
+        named = [metrics] if isinstance(metrics, str) else list(metrics)
+        measures = measures_named([measure_of(name) for name in named])
+        store, period = self.ts_store, Query.of(period=time_range).period
+        span = store.span("all") if period.is_all else period.resolve(as_of=store.now, tz=store.tz)
+        known = store.workflow_ids()
         for name in workflows:
-            if name not in seen:
-                self.ts_store.check_workflow(name)
-        values = pl.concat(
-            long(answers[each.table.name].table, each, name=name, workflow_ids=workflows)
-            for name, each in measured.items()
-        )
-        table = against_first(values.lazy(), first=workflows[0]).collect()
-        some = next(iter(answers.values()))
-        return Comparison(
-            workflow_ids=tuple(workflows),
-            metrics=tuple(named),
-            time_period=some.time_period,
-            tz=some.tz,
-            table=table,
-            warnings=tuple(dict.fromkeys(text for answer in answers.values() for text in answer.warnings)),
-        )
+            if name not in known:
+                raise unknown_name("the store has no workflow", name, known)
+        sides = [Side(name=name, span=span, column="workflow_id") for name in workflows]
+        return compare_sides(store, sides, measures, by="workflow", against=against, level=level, seed=seed)
 
     def __repr__(self) -> str:
         return f"QueryEngine({self.ts_store!r}, cache_size={self._answers.size})"

@@ -118,15 +118,15 @@ def metric_of(text: str, *, table: str) -> Metric:
     return Metric(schema, aggregation, None if aggregation.name == "success_rate" else found)
 
 
-def table_of(text: str) -> str:
-    """The table that a metric names; executions where it names none.
+def table_of(text: str, *, otherwise: str = "executions") -> str:
+    """The table that a metric names; executions, or another one that is meant, where it names none.
 
     Examples
     --------
-    >>> table_of("p95(steps.duration_ms)"), table_of("success_rate")
-    ('steps', 'executions')
+    >>> table_of("p95(steps.duration_ms)"), table_of("success_rate"), table_of("p95", otherwise="steps")
+    ('steps', 'executions', 'steps')
     """
-    return table_named(_parts(text)[1] or "executions").name
+    return table_named(_parts(text)[1] or otherwise).name
 
 
 def _parts(text: str) -> tuple[str, str | None, str | None]:

@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     import altair as alt
     import polars as pl
 
-__all__ = ["UNITS", "Block", "Chart", "Column", "Kpi", "Kpis", "Table", "Text", "block_from_dict", "value_text"]
+__all__ = [
+    "UNITS",
+    "Block",
+    "Chart",
+    "Column",
+    "Kpi",
+    "Kpis",
+    "Table",
+    "Text",
+    "block_from_dict",
+    "in_unit",
+    "typical_unit",
+    "value_text",
+]
 
 UNITS: Final = ("", "ms", "percent", "fraction", "count")
 """The units of figures: none, milliseconds, percent 0-100, fraction 0-1, a count."""
@@ -217,7 +230,7 @@ class Table:
         units = self._time_units()
         return tuple(
             tuple(
-                _in_unit(value, unit) if unit else value_text(value, column.unit)
+                in_unit(value, unit) if unit else value_text(value, column.unit)
                 for value, column, unit in zip(row, self.columns, units, strict=True)
             )
             for row in self.rows
@@ -243,7 +256,7 @@ class Table:
 
     def _time_units(self) -> tuple[TimeUnit | None, ...]:
         return tuple(
-            _typical_unit([row[at] for row in self.rows]) if column.unit == "ms" else None
+            typical_unit([row[at] for row in self.rows]) if column.unit == "ms" else None
             for at, column in enumerate(self.columns)
         )
 
@@ -312,7 +325,7 @@ class Chart:
         title = spec.pop("title", "")
         text, subtitle = (title.get("text", ""), title.get("subtitle", "")) if isinstance(title, dict) else (title, "")
         spec.pop("usermeta", None)  # would tell the page how to embed the chart
-        return cls(title=_one_line(text), subtitle=_one_line(subtitle), spec=spec, note=note)
+        return cls(title=_one_line(text), subtitle=_one_line(subtitle, between=" · "), spec=spec, note=note)
 
     def to_dict(self) -> dict[str, Any]:
         """The chart as JSON holds it."""
@@ -376,21 +389,23 @@ def _unit_of(name: str, *, is_count: bool) -> str:
     return "count" if is_count else ""
 
 
-def _typical_unit(cells: Sequence[Cell]) -> TimeUnit:
-    """The unit of the middle one: the largest would squeeze the others to 0.01."""
-    values = [float(cell) for cell in cells if isinstance(cell, int | float)]
+def typical_unit(cells: Sequence[Cell]) -> TimeUnit:
+    """The unit of the middle one of a column's durations (ms): the largest would squeeze the others to 0.01."""
+    values = [abs(float(cell)) for cell in cells if isinstance(cell, int | float)]
     return time_unit([median(values)] if values else [])
 
 
-def _in_unit(value: Cell, unit: TimeUnit) -> str:
+def in_unit(value: Cell, unit: TimeUnit) -> str:
+    """A duration (ms) in a column's unit, without its symbol."""
     if not isinstance(value, int | float):
         return value_text(value)
     scaled = value / unit.ms
-    return f"{scaled:,.0f}" if scaled >= 100 else f"{scaled:.1f}" if scaled >= 10 else f"{scaled:.2f}"
+    size = abs(scaled)
+    return f"{scaled:,.0f}" if size >= 100 else f"{scaled:.1f}" if size >= 10 else f"{scaled:.2f}"
 
 
-def _one_line(text: object) -> str:
-    return " ".join(map(str, text)) if isinstance(text, list) else str(text)
+def _one_line(text: object, *, between: str = " ") -> str:
+    return between.join(map(str, text)) if isinstance(text, list) else str(text)
 
 
 def _loads(part: object) -> str | None:

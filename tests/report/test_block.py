@@ -10,6 +10,7 @@ import altair as alt
 import polars as pl
 import pytest
 
+from rpa_lab.chart.distribution import duration_distribution
 from rpa_lab.errors import InputError
 from rpa_lab.report.block import Chart, Column, Kpi, Table, Text, block_from_dict, value_text
 from tests.report.conftest import MakeReport
@@ -113,3 +114,19 @@ def test_a_notebook_shows_texts_as_texts() -> None:
 )
 def test_a_figure_is_shown_in_its_unit(value: str | float | None, unit: str, text: str) -> None:
     assert value_text(value, unit) == text
+
+
+def test_the_unit_of_a_column_and_its_digits_follow_the_size_of_what_is_less_than_nothing() -> None:
+    columns = (Column(name="change_ms", label="change", unit="ms"),)
+    table = Table(title="Changes", columns=columns, rows=((-9_800.0,), (-123_456.0,), (1_500.0,)))
+
+    assert table.headings == ("change (s)",)
+    assert table.texts == (("-9.80",), ("-123",), ("1.50",))
+
+
+def test_lines_of_a_charts_subtitle_become_one_with_dots_between() -> None:
+    bins = pl.DataFrame({"from_ms": [0.0], "to_ms": [10e3], "n": [80]})
+    chart = duration_distribution(bins, median_ms=5e3, p95_ms=9e3, workflow_id="invoices")
+    lines = chart.properties(title={"text": ["one", "sentence"], "subtitle": ["first", "second"]})
+
+    assert (Chart.of(lines).title, Chart.of(lines).subtitle) == ("one sentence", "first · second")

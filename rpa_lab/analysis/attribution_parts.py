@@ -1,0 +1,91 @@
+"""The parts of a change as a table: what changed, at which step, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from rpa_lab.analysis.split import Work
+from rpa_lab.inference.two_periods import Figures
+
+__all__ = ["KINDS", "NO_PARTS", "parts_table"]
+
+KINDS: Final = ("attempts", "time", "waiting", "mix")
+"""How often a step is tried, how long an attempt takes, what no step took, and which runs there were."""
+
+_SCHEMA: Final = {
+    "kind": pl.String,
+    "node_id": pl.String,
+    "change_ms": pl.Float64,
+    "low_ms": pl.Float64,
+    "high_ms": pl.Float64,
+    "share": pl.Float64,
+    "before": pl.Float64,
+    "after": pl.Float64,
+    "notable": pl.Boolean,
+    "p_value": pl.Float64,
+}
+
+NO_PARTS: Final = pl.DataFrame(schema=_SCHEMA)
+"""Of what can't be compared."""
+
+
+def parts_table(
+    figures: Figures, before: Work, now: Work, *, nodes: list[str], with_mix: bool, level: float
+) -> pl.DataFrame:
+    """One row per part of a change, the largest first.
+
+    Parameters
+    ----------
+    figures : Figures
+        Of what `rpa_lab.analysis.split.split` gives; without bounds these are NaN.
+    before, now : Work
+        Both periods in one row each, all strata as one.
+    nodes : list of str
+        Whose columns they are.
+    with_mix : bool
+        Whether there is a part of the mix.
+    level : float
+        With which the bounds were made, fraction 0-1.
+
+    Returns
+    -------
+    DataFrame
+        kind, node_id (null for waiting and mix), change_ms, low_ms, high_ms, share (of the change; null where that is
+        0), before, after (attempts per run; ms per attempt; ms per run; null for mix and where there is none), notable
+        (whether it differs from 0 after correction for the number of parts), p_value (corrected so, fraction 0-1).
+    """
+    count = len(nodes)
+    places = slice(0, 2 * count + 1 + with_mix)
+    change = figures.value[-1]
+    sides = [_before_or_after(work, with_mix=with_mix) for work in (before, now)]
+    value = figures.value[places]
+    table = pl.DataFrame(
+        {
+            "kind": ["attempts"] * count + ["time"] * count + ["waiting"] + ["mix"] * with_mix,
+            "node_id": [*nodes, *nodes, None, *[None] * with_mix],
+            "change_ms": value,
+            "low_ms": figures.low[places],
+            "high_ms": figures.high[places],
+            "share": value / change if change else np.full(len(value), np.nan),
+            "before": sides[0],
+            "after": sides[1],
+            "notable": figures.differ(places, level=level),
+            "p_value": figures.p_values(places),
+        },
+        schema=_SCHEMA,
+    )
+    return table.fill_nan(None).sort(
+        pl.col("change_ms").abs(), "kind", "node_id", descending=[True, False, False], nulls_last=True
+    )
+
+
+def _before_or_after(work: Work, *, with_mix: bool) -> list[float]:
+    """Attempts per run and ms per attempt of each node, and ms per run that no step took."""
+    runs, attempts, own = work.runs[0, 0], work.attempts[0, 0], work.own[0, 0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        each = own / attempts / 1000
+    waited = (work.duration[0, 0] - own.sum()) / runs / 1000
+    return [*(attempts / runs).tolist(), *each.tolist(), float(waited), *[float("nan")] * with_mix]

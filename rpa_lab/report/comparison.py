@@ -1,0 +1,365 @@
+"""The words and figures of the comparison report: what changed between two periods, why, and how far that is sure.
+
+The split of a change is arithmetic: its parts add up to the change. That a part is more than chance is another
+question, and that it is the cause a third one, which no report answers: it says what changed, where, and since when.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from rpa_lab.analysis.attribution_strata import UNKNOWN
+from rpa_lab.analysis.attribution_tail import TailAttribution
+from rpa_lab.chart.theme import empty, short
+from rpa_lab.chart.waterfall import attribution_waterfall, part_name
+from rpa_lab.inference.intervals import DAYS
+from rpa_lab.report.before_after import period_text
+from rpa_lab.report.block import Block, Chart, Kpi, Kpis, Table, Text
+from rpa_lab.report.comparison_tables import parts_table
+from rpa_lab.report.model import Provenance, Report, ReportPeriod
+from rpa_lab.report.performance import busiest
+from rpa_lab.units import count_text, duration_text, percent_text
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from rpa_lab.analysis.attribution import Attribution, Attributions
+    from rpa_lab.analysis.history import History
+    from rpa_lab.storage.store import TimeSeriesStore
+
+__all__ = [
+    "begin",
+    "caution",
+    "doubts",
+    "history_words",
+    "key_figures",
+    "longest_runs",
+    "most_changed",
+    "since_when",
+    "versions_to_compare",
+    "waterfall",
+    "where_to_look",
+]
+
+_LEAST_A_SIDE: Final = 14
+_FAILED_MORE: Final = 0.05
+
+
+def most_changed(found: Attributions, *, otherwise: pl.DataFrame) -> str:
+    """The workflow that changed most surely: in its mean, else in one of its parts.
+
+    Parameters
+    ----------
+    found : Attributions
+        Of all workflows.
+    otherwise : polars.DataFrame
+        `Lab.workflows` of all time: where none ran in both periods, the busiest of these is meant.
+
+    Returns
+    -------
+    str
+        Of those whose mean changed surely the one with the least p-value; of the others the one whose largest part is
+        sure and largest beside the mean before, as what days differ by hides such a part in the mean; else the one with
+        the least p-value. Of equals the first by name.
+    """
+    sure_part = pl.col("notable") & ~pl.col("significant").fill_null(value=False)
+    size = (pl.col("part_ms") / pl.col("baseline_mean_ms")).abs()
+    ranked = found.table.sort(
+        pl.col("significant").fill_null(value=False),
+        pl.when(sure_part).then(size).otherwise(-1.0),
+        pl.col("p_value").fill_null(1.0),
+        "workflow_id",
+        descending=[True, True, False, False],
+    )
+    return str(ranked["workflow_id"][0]) if ranked.height else str(busiest(otherwise))
+
+
+def versions_to_compare(found: Attribution, *, most: int = 6) -> list[str]:
+    """The versions of a workflow to hold against one another: that with most runs before comes first.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+    most : int
+        How many: those with most runs.
+
+    Returns
+    -------
+    list of str
+        Empty where there are fewer than two.
+    """
+    if "workflow_version" not in found.versions.columns:
+        return []
+    runs = pl.col("runs_before") + pl.col("runs_after")
+    named = found.versions.filter(pl.col("workflow_version") != UNKNOWN)
+    kept = named.sort(runs, "workflow_version", descending=[True, False]).head(most)
+    first = kept.sort("runs_before", runs, "workflow_version", descending=[True, True, False])
+    return first["workflow_version"].to_list() if kept.height > 1 else []
+
+
+def waterfall(found: Attribution | TailAttribution | None) -> alt.LayerChart:
+    """The parts of a change as a chart; where there is none, a chart that says so.
+
+    Parameters
+    ----------
+    found : Attribution, TailAttribution or None
+        Of one workflow, or of its longest runs.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    if found is None:
+        return empty(title="There are too few runs for the longest to be compared", subtitle="400 a side are needed")
+    if found.baseline_mean_ms is None or found.current_mean_ms is None:
+        return empty(title="There is no change to explain", subtitle=short(found.workflow_id))
+    return attribution_waterfall(
+        found.parts,
+        workflow_id=found.workflow_id,
+        baseline_mean_ms=found.baseline_mean_ms,
+        current_mean_ms=found.current_mean_ms,
+        longest=isinstance(found, TailAttribution),
+    )
+
+
+def begin(found: Attribution, *, store: TimeSeriesStore) -> Report:
+    """The report before its first section: title, summary, doubts and provenance.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+    store : TimeSeriesStore
+        Where it comes from: `Lab.store`.
+
+    Returns
+    -------
+    Report
+    """
+    before, now = (period_text(period, tz=found.tz) for period in (found.baseline_period, found.current_period))
+    starts, ends = zip(*(period.split("/") for period in (found.baseline_period, found.current_period)), strict=True)
+    return Report(
+        title=f"What changed in {short(found.workflow_id, most=120)}",
+        summary=found.sentence,
+        period=ReportPeriod(text=f"{now} against {before} ({found.tz})", start=min(starts), end=max(ends), tz=found.tz),
+        provenance=Provenance.of(store, n=found.baseline_runs + found.current_runs),
+        warnings=doubts(found),
+    )
+
+
+def key_figures(found: Attribution) -> Kpis:
+    """The figures at the top of the report, each with what it was counted from.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+
+    Returns
+    -------
+    Kpis
+    """
+    before, now = (
+        f"{count_text(runs, 'run')} on {count_text(days, 'day')}"
+        for runs, days in (
+            (found.baseline_runs, found.baseline_days),
+            (found.current_runs, found.current_days),
+        )
+    )
+    change = [] if found.change_percent is None else [f"{found.change_percent:+.3g} %".replace("-", "−")]
+    if found.change_low_ms is not None and found.change_high_ms is not None:
+        between = f"{duration_text(found.change_low_ms)} to {duration_text(found.change_high_ms)}"
+        change.append(f"{found.level * 100:g} %: {between}")
+    chance = {True: "unlikely", False: "possible", None: "undecided"}[found.significant]
+    tone = "" if not found.significant else "bad" if (found.change_ms or 0) > 0 else "good"
+    first = found.parts.filter(pl.col("notable")).head(1)
+    names = [
+        part_name(kind, node, part, before=was, after=now_is, most=28)
+        for kind, node, part, was, now_is in first.select("kind", "node_id", "change_ms", "before", "after").rows()
+    ]
+    return Kpis(
+        tiles=(
+            Kpi(label="Mean before", value=found.baseline_mean_ms, unit="ms", note=before),
+            Kpi(label="Mean now", value=found.current_mean_ms, unit="ms", note=now),
+            Kpi(label="Change", value=found.change_ms, unit="ms", note=" · ".join(change), tone=tone),
+            Kpi(
+                label="That it is chance",
+                value=chance,
+                note="too few days" if found.p_value is None else f"p = {found.p_value:.2g}",
+            ),
+            Kpi(
+                label="Largest sure part",
+                value=first["change_ms"][0] if names else None,
+                unit="ms",
+                note=names[0] if names else "no part is sure",
+            ),
+            Kpi(
+                label="Did not complete",
+                value=found.current_failure_share,
+                unit="fraction",
+                note=f"before: {percent_text(found.baseline_failure_share)}",
+            ),
+        )
+    )
+
+
+def doubts(found: Attribution) -> tuple[str, ...]:
+    """What a reader should be wary of: damaged data first, then what rests on too little.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+
+    Returns
+    -------
+    tuple of str
+        One sentence each.
+    """
+    said = [_sentence(text) for text in found.warnings]
+    few = min(found.baseline_days, found.current_days)
+    if found.change_ms is not None and found.basis != DAYS:
+        said.append(
+            f"One of the periods has runs on {count_text(few, 'day')} only: intervals speak of these runs, not of what "
+            f"days differ by, and are too short. From {_LEAST_A_SIDE} days a side on they speak of the long run."
+        )
+    before, now = found.baseline_failure_share, found.current_failure_share
+    if before is not None and now is not None and abs(now - before) >= _FAILED_MORE:
+        said.append(
+            f"{percent_text(now)} of the runs did not complete, {percent_text(before)} before: only runs that completed"
+            " are compared, and these may be others than before."
+        )
+    return tuple(dict.fromkeys(said))
+
+
+def longest_runs(found: Attribution, chart: alt.LayerChart) -> tuple[Block, ...]:
+    """What became of the longest runs: a chart, its words and its table, or why there are none.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+    chart : altair.LayerChart
+        From `waterfall`.
+
+    Returns
+    -------
+    tuple of blocks
+    """
+    if found.tail is None:
+        return (
+            Text(
+                text="There are too few runs to say what became of the longest twentieth of them. What made the mean "
+                "longer need not be what makes single runs very long."
+            ),
+        )
+    words = Text(
+        text=f"{found.tail.sentence} They are the longest twentieth of each period's runs: where other parts stand out "
+        "here than above, what makes the average run longer is not what makes runs very long."
+    )
+    return Chart.of(chart), words, parts_table(found.tail, title="The parts of the longest runs' change")
+
+
+def since_when(found: History, chart: alt.LayerChart, points: Table) -> tuple[Block, ...]:
+    """The history of a workflow: a chart, its words, and a table where anything changed.
+
+    Parameters
+    ----------
+    found : History
+        Of one workflow.
+    chart : altair.LayerChart
+        `rpa_lab.chart.history.history_timeline` of it.
+    points : Table
+        `rpa_lab.report.comparison_tables.change_points_table` of it.
+
+    Returns
+    -------
+    tuple of blocks
+    """
+    if found.days.is_empty():
+        return (history_words(found),)
+    return Chart.of(chart), history_words(found), *((points,) if points.rows else ())
+
+
+def history_words(found: History) -> Text:
+    """Since when, in words.
+
+    Parameters
+    ----------
+    found : History
+        Of one workflow.
+
+    Returns
+    -------
+    Text
+    """
+    if found.days.is_empty():
+        return Text(text=" ".join(["No day has runs enough to know its level.", *map(_sentence, found.warnings)]))
+    points = found.change_points.table
+    rate = found.change_points.false_alarms_per_year
+    often = f"once in {1 / rate:.3g} years" if 0 < rate < 1 else f"{rate:.3g} times a year"
+    found_text = (
+        f"{count_text(points.height, 'change')} of level {'is' if points.height == 1 else 'are'} found"
+        if points.height
+        else "No change of level is found"
+    )
+    return Text(
+        text=f"{found_text}, of whole runs and of single steps. Where nothing changes, this finds a change {often} in "
+        "a workflow's runs, and as often in its steps. A version, a host or a note near a change is a "
+        "neighbour in time, not a cause."
+    )
+
+
+def caution(found: Attribution) -> Text:
+    """What the split says and what it doesn't, in words.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+
+    Returns
+    -------
+    Text
+    """
+    told_apart = (
+        f"Runs are told apart by {found.by.removeprefix('context.')}: what comes of other runs than before is the mix. "
+        if found.by is not None
+        else "Runs are not told apart: where other cases came than before, steps may only seem slower. Name what tells "
+        "them apart (by) to see that. "
+    )
+    return Text(
+        text="The parts add up to the change exactly; that is arithmetic. A part is strong where it holds after "
+        "correction for how many parts there are, and pale where it may be chance. What stands beside a change in "
+        f"time need not be its cause.\n\n{told_apart}Only runs that completed are compared. A step's time is its own, "
+        "without that of the steps within it; waiting is what no step took, and is negative where steps overlap."
+    )
+
+
+def where_to_look(found: Attribution) -> Text:
+    """What to do where the periods can't be compared.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+
+    Returns
+    -------
+    Text
+    """
+    sides = (("before", found.baseline_period, found.baseline_runs), ("now", found.current_period, found.current_runs))
+    texts = [f"{period_text(period, tz=found.tz)}: {count_text(n, 'run')}" for _, period, n in sides]
+    return Text(
+        text=f"Both periods need runs that completed, with a known duration. There are: {'; '.join(texts)}. Choose a "
+        "longer period, or name both (baseline and current)."
+    )
+
+
+def _sentence(text: str) -> str:
+    said = text.strip()
+    said = said[:1].upper() + said[1:]
+    return said if said.endswith((".", "!", "?", ")")) else f"{said}."

@@ -1,0 +1,85 @@
+"""Tests of who exchanges labels or days with whom, and how rare that makes a difference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rpa_lab.inference.permutation import exchanges, p_values, placed, places, side_by_side
+from tests import oracles
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_p_is_the_share_of_all_ways_to_exchange_labels_day_by_day(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = rng.integers(1, 9, (2, 8)).astype(np.float64)
+    sums = n * rng.normal(100, 10, (2, 8)) + np.array([[12.0], [0.0]]) * n
+    flips = np.array([[way >> day & 1 for day in range(8)] for way in range(256)], np.float64)
+
+    found = p_values(flips, sums[0][:, None], n[0][:, None], sums[1][:, None], n[1][:, None])[0]
+
+    pairs = [list(zip(sums[side].tolist(), n[side].tolist(), strict=True)) for side in (0, 1)]
+    assert found == pytest.approx(oracles.exchanged_p_value(*pairs))
+
+
+def test_groups_that_ran_on_the_same_days_exchange_labels_in_blocks_of_days() -> None:
+    both = np.ones(30)
+    found = exchanges(np.arange(4, 34), both, both, seed=1, rounds=50)
+
+    assert side_by_side(both, both)
+    assert (found.rows[0] == 0).all()
+    blocks = found.rows.reshape(51, 15, 2)
+    assert found.block == 2
+    assert (blocks == blocks[:, :, :1]).all()
+    assert 0 < found.rows[1:].mean() < 1
+    assert exchanges(np.arange(30), both, both, seed=1, rounds=9, least_ways=100).block == 3
+    assert exchanges(np.arange(30), both, both, seed=1, rounds=9, least_ways=10_000).block == 1
+
+
+def test_groups_of_other_days_exchange_days_and_a_monday_goes_only_where_a_monday_was() -> None:
+    now = np.arange(56) >= 28
+    one, other = now.astype(np.float64), (~now).astype(np.float64)
+    found = exchanges(np.arange(56), one, other, seed=1, rounds=50)
+    labels = (found.rows != 0) ^ now
+
+    assert not side_by_side(one, other)
+    assert (labels.sum(axis=1) == 28).all()
+    assert (labels.reshape(51, 8, 7).sum(axis=1) == 4).all()  # of each day of the week as many as before
+    assert len(np.unique(labels, axis=0)) > 20
+
+
+def test_days_that_a_coin_labelled_keep_how_many_of_each_weekday_a_group_had() -> None:
+    mine = np.random.default_rng(5).integers(0, 2, 42).astype(np.float64)
+    found = exchanges(np.arange(42), mine, 1 - mine, seed=0, rounds=40)
+    labels = (found.rows != 0) ^ (mine > 0)
+
+    assert (labels.reshape(41, 6, 7).sum(axis=1) == mine.reshape(6, 7).sum(axis=0)).all()
+    assert len(np.unique(labels, axis=0)) > 20
+
+
+def test_blocks_hold_days_of_one_side_only() -> None:
+    current = np.array([True, True, False, False, True, True, False, False] * 3)
+    found = places(np.arange(24), current, same_weekdays=False)
+
+    assert found.block == 2
+    assert all(len(set(current[found.unit == unit])) == 1 for unit in np.unique(found.unit))
+    assert (placed(found, seed=0, rounds=9).sum(axis=1) == 12).all()
+
+
+def test_nothing_that_varies_and_differs_is_no_evidence_and_all_that_does_is() -> None:
+    ones, flips = np.ones((10, 1)), exchanges(np.arange(10), np.ones(10), np.ones(10), seed=0, rounds=999).rows
+
+    assert p_values(flips, 5 * ones, ones, 5 * ones, ones)[0] == 1
+    assert p_values(flips, 6 * ones, ones, 5 * ones, ones)[0] < 0.01
+    assert np.isnan(p_values(flips, 0 * ones, 0 * ones, 5 * ones, ones)[0])
+
+
+def test_a_unit_of_measurement_changes_nothing() -> None:
+    rng = np.random.default_rng(3)
+    sums, base, ones = rng.gamma(2, 50, (20, 3)), rng.gamma(2, 50, (20, 1)), np.ones((20, 3))
+    flips = exchanges(np.arange(20), ones[:, 0], ones[:, 0], seed=0, rounds=499).rows
+
+    usual = p_values(flips, sums, ones, base, ones[:, :1])
+    assert p_values(flips, 1e6 * sums, ones, 1e6 * base, ones[:, :1]) == pytest.approx(usual)
+    alone = [p_values(flips, sums[:, [side]], ones[:, :1], base, ones[:, :1])[0] for side in range(3)]
+    assert usual == pytest.approx(alone)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import stats
+
+from rpa_lab.inference.two_periods import Figures, drawn_days, figures_of_two_periods, figures_without_bounds
+
+Floats = npt.NDArray[np.float64]
+
+
+def _differences(before: Floats, now: Floats, *, seed: int = 0, later_first: bool = False) -> Figures:
+    """Of the means of columns."""
+
+    def figures(first: Floats, second: Floats) -> Floats:
+        moved: Floats = second @ now / second.sum(axis=1)[:, None] - first @ before / first.sum(axis=1)[:, None]
+        return moved
+
+    return figures_of_two_periods(figures, (len(before), len(now)), seed=seed, later_first=later_first)
+
+
+def _samples(seed: int, days: int, columns: int) -> tuple[Floats, Floats]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(10, 1, (days, columns)), rng.normal(10, 1, (days, columns))
+
+
+def test_error_and_degrees_of_freedom_are_welchs() -> None:
+    before, now = _samples(0, 14, 3)
+    found = _differences(before, now)
+
+    for column in range(3):
+        welch = stats.ttest_ind(now[:, column], before[:, column], equal_var=False)
+        assert found.value[column] / found.error[column] == pytest.approx(welch.statistic)
+        assert found.freedom[column] == pytest.approx(welch.df)
+
+
+def test_bounds_of_means_of_two_weeks_are_as_wide_as_students() -> None:
+    ratios = []
+    for seed in range(30):
+        before, now = _samples(seed, 14, 2)
+        found = _differences(before, now)
+        for column in range(2):
+            welch = stats.ttest_ind(now[:, column], before[:, column], equal_var=False).confidence_interval(0.95)
+            ratios.append((found.high[column] - found.low[column]) / (welch.high - welch.low))
+
+    assert np.mean(ratios) == pytest.approx(1, abs=0.02)  # a plain percentile bootstrap: 0.91
+
+
+def test_chance_is_called_a_difference_no_oftener_than_said_however_many_figures_there_are() -> None:
+    wrong = [_differences(*_samples(seed, 14, 12)).differ(slice(None)).any() for seed in range(200)]
+
+    assert stats.binom.sf(sum(wrong) - 1, len(wrong), 0.05) > 0.01  # uncorrected: about 90 of 200
+    assert sum(wrong) >= 2  # and it isn't deaf
+
+
+def test_a_real_difference_is_found_among_many_and_its_p_value_is_small() -> None:
+    before, now = _samples(3, 14, 12)
+    now[:, 5] += 8
+    found = _differences(before, now)
+
+    assert np.flatnonzero(found.differ(slice(None))).tolist() == [5]
+    p_values = found.p_values(slice(None))
+    assert p_values[5] < 1e-6  # far beyond what 1,999 resamples can tell
+    assert p_values[np.arange(12) != 5].min() > 0.05
+    assert found.p_values(slice(5, 6))[0] < p_values[5]
+
+
+def test_with_the_periods_exchanged_the_bounds_are_exchanged_too() -> None:
+    before, now = _samples(1, 12, 2)
+    one, other = _differences(before, now[:11]), _differences(now[:11], before, later_first=True)
+
+    assert (one.value == -other.value).all()
+    assert one.low == pytest.approx(-other.high)
+    assert one.high == pytest.approx(-other.low)
+
+
+def test_days_of_the_two_periods_are_drawn_for_themselves() -> None:
+    first, second = drawn_days((20, 20), seed=4)
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.02
+    again = drawn_days((20, 20), seed=4)
+    assert (first == again[0]).all()
+    assert (second == again[1]).all()
+
+
+def test_what_no_day_changes_is_bounded_by_itself() -> None:
+    before = np.column_stack([np.full(12, 1.0), np.full(12, 2.0)])
+    now = np.column_stack([np.full(12, 1.0), np.full(12, 3.0)])
+    found = _differences(before, now)
+
+    assert (found.low.tolist(), found.high.tolist()) == ([0.0, 1.0], [0.0, 1.0])
+    assert found.differ(slice(None)).tolist() == [False, True]
+
+
+def test_without_bounds_nothing_differs() -> None:
+    found = figures_without_bounds(np.asarray([1.0, 0.0]))
+
+    assert not found.differ(slice(None)).any()
+    assert np.isnan(found.p_values(slice(None))).all()
