@@ -28,7 +28,7 @@ _CHILD = """
 import json, resource, sys, time
 began = time.perf_counter()
 from datetime import datetime
-from rpa_lab.analysis.attribution import AttributionAnalyzer
+from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
 from rpa_lab.storage.store import TimeSeriesStore
 folder, *bounds = sys.argv[1:]
 start, middle, end = (datetime.fromisoformat(bound) for bound in bounds)

@@ -31,8 +31,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.attribution import AttributionAnalyzer
-from rpa_lab.analysis.split import Work, split, work_of
+from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
+from rpa_lab.analysis.attribution.split import Work, split, work_of
 from rpa_lab.inference.two_periods import Figures, figures_of_two_periods
 from rpa_lab.period import Span
 from rpa_lab.simulate import LongerWaits, MixShift, MoreRetries, NewStep, SlowStep, fleet

@@ -22,7 +22,7 @@ from rpa_lab.storage.derive import with_merged_context
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 if TYPE_CHECKING:
-    from rpa_lab.analysis.attribution import Attribution
+    from rpa_lab.analysis.attribution.analyzer import Attribution
     from rpa_lab.analysis.breakdown import PerformanceBreakdown
     from rpa_lab.analysis.competing import TimeToCompletion
     from rpa_lab.analysis.degradation import Degradation
@@ -175,7 +175,7 @@ class Lab:
         self, workflow_id: str, baseline: PeriodLike, current: PeriodLike, *, by: str | None = None
     ) -> Attribution:
         """Why a workflow's runs take longer, and since when; arguments as for `AttributionAnalyzer.attribute`."""
-        from rpa_lab.analysis.attribution import AttributionAnalyzer
+        from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
 
         found = AttributionAnalyzer(self.store).attribute(workflow_id, baseline, current, by=by)
         if not found.significant:

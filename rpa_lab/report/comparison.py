@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rpa_lab.analysis.attribution_strata import UNKNOWN
-from rpa_lab.analysis.attribution_tail import TailAttribution
+from rpa_lab.analysis.attribution.strata import UNKNOWN
+from rpa_lab.analysis.attribution.tail import TailAttribution
 from rpa_lab.chart.theme import empty, short
 from rpa_lab.chart.waterfall import attribution_waterfall, part_name
 from rpa_lab.inference.intervals import DAYS
@@ -25,7 +25,7 @@ from rpa_lab.units import count_text, duration_text, percent_text
 if TYPE_CHECKING:
     import altair as alt
 
-    from rpa_lab.analysis.attribution import Attribution, Attributions
+    from rpa_lab.analysis.attribution.analyzer import Attribution, Attributions
     from rpa_lab.analysis.history import History
     from rpa_lab.storage.store import TimeSeriesStore
 

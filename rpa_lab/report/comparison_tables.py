@@ -15,8 +15,8 @@ from rpa_lab.report.block import UNITS, Column, Table, in_unit, typical_unit
 from rpa_lab.units import TimeUnit, duration_text, name_text, number_text
 
 if TYPE_CHECKING:
-    from rpa_lab.analysis.attribution import Attribution, Attributions
-    from rpa_lab.analysis.attribution_tail import TailAttribution
+    from rpa_lab.analysis.attribution.analyzer import Attribution, Attributions
+    from rpa_lab.analysis.attribution.tail import TailAttribution
     from rpa_lab.analysis.history import ChangePoints
     from rpa_lab.query.comparison import Comparison
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from rpa_lab import Lab
-from rpa_lab.analysis.attribution import AttributionAnalyzer, Attributions
+from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer, Attributions
 from rpa_lab.report import comparison as words
 from rpa_lab.report import comparison_tables as tables
 from rpa_lab.report.before_after import from_first_to_last, periods_of
@@ -22,7 +22,7 @@ from rpa_lab.storage.store import TimeSeriesStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rpa_lab.analysis.attribution import Attribution
+    from rpa_lab.analysis.attribution.analyzer import Attribution
 
 END = date(2026, 11, 2)
 SLOW = SlowStep(workflow_id="order_entry", node_id="fetch order", onset_day=28, factor=3)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.split import Work
+from rpa_lab.analysis.attribution.split import Work
 from rpa_lab.inference.two_periods import Figures
 
 __all__ = ["KINDS", "NO_PARTS", "parts_table"]
@@ -40,7 +40,7 @@ def parts_table(
     Parameters
     ----------
     figures : Figures
-        Of what `rpa_lab.analysis.split.split` gives; without bounds these are NaN.
+        Of what `rpa_lab.analysis.attribution.split.split` gives; without bounds these are NaN.
     before, now : Work
         Both periods in one row each, all strata as one.
     nodes : list of str

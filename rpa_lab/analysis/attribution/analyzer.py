@@ -1,9 +1,10 @@
 """Why did it get slower? The change of a workflow's mean duration, split into parts that add up to it.
 
 Of 11.2 s more, 9.8 s may be that one step takes longer, 2.0 s that another is tried more often, and 0.6 s less that is
-waited. What the parts are is written in `rpa_lab.analysis.split`; here they get intervals and a verdict. Whether there
-is a change at all is asked of days that exchange places between the periods (`rpa_lab.inference.shift`): where it is no
-more than chance explains, the sentence says so, and of the parts names at most one that is sure all the same.
+waited. What the parts are is written in `rpa_lab.analysis.attribution.split`; here they get intervals and a verdict.
+Whether there is a change at all is asked of days that exchange places between the periods (`rpa_lab.inference.shift`):
+where it is no more than chance explains, the sentence says so, and of the parts names at most one that is sure all the
+same.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.attribution_parts import NO_PARTS, parts_table
-from rpa_lab.analysis.attribution_result import Attribution, Attributions
-from rpa_lab.analysis.attribution_strata import (
+from rpa_lab.analysis.attribution.parts import NO_PARTS, parts_table
+from rpa_lab.analysis.attribution.period_work import PeriodWork, completed_runs, ended_runs, period_work, steps_of_runs
+from rpa_lab.analysis.attribution.result import Attribution, Attributions
+from rpa_lab.analysis.attribution.split import split, work_of
+from rpa_lab.analysis.attribution.strata import (
     LEAST_OF_STRATUM,
     OTHERS,
     columns_of,
@@ -23,10 +26,8 @@ from rpa_lab.analysis.attribution_strata import (
     versions_table,
     with_strata,
 )
-from rpa_lab.analysis.attribution_table import attributions_table
-from rpa_lab.analysis.attribution_tail import LEAST_RUNS, longest_runs, tail_attribution
-from rpa_lab.analysis.period_work import PeriodWork, completed_runs, ended_runs, period_work, steps_of_runs
-from rpa_lab.analysis.split import split, work_of
+from rpa_lab.analysis.attribution.table import attributions_table
+from rpa_lab.analysis.attribution.tail import LEAST_RUNS, longest_runs, tail_attribution
 from rpa_lab.errors import InputError, quote
 from rpa_lab.inference.intervals import DAYS, THESE_RUNS
 from rpa_lab.inference.resampling import LEAST_DAYS

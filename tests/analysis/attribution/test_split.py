@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpa_lab.analysis.split import Work, mix_by_stratum, split, work_of
+from rpa_lab.analysis.attribution.split import Work, mix_by_stratum, split, work_of
 from tests.oracles import shapley_of_durations
 
 

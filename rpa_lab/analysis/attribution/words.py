@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from rpa_lab.analysis.attribution_strata import OTHERS, UNKNOWN
+from rpa_lab.analysis.attribution.strata import OTHERS, UNKNOWN
 from rpa_lab.analysis.changes import ChangePoint
 from rpa_lab.units import count_text, duration_text, name_text, number_text, percent_text
 

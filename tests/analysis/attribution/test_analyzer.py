@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from rpa_lab.analysis import period_work
-from rpa_lab.analysis.attribution import Attribution, AttributionAnalyzer
+from rpa_lab.analysis.attribution import period_work
+from rpa_lab.analysis.attribution.analyzer import Attribution, AttributionAnalyzer
 from rpa_lab.analysis.changes import ChangePoint, RecordedChange
 from rpa_lab.errors import InputError, UnknownNameError
 from rpa_lab.simulate import SlowStep, fleet

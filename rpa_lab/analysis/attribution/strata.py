@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.split import Work, mix_by_stratum
+from rpa_lab.analysis.attribution.split import Work, mix_by_stratum
 from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.storage.derive import with_merged_context
 
@@ -115,7 +115,7 @@ def strata_table(before: Work, now: Work, *, names: list[str], column: str = "st
     DataFrame
         stratum, runs_before, runs_after, weight_before, weight_after (fractions 0-1 of the runs), mean_before_ms,
         mean_after_ms (null without runs), mix_ms (what its share's change adds: see
-        `rpa_lab.analysis.split.mix_by_stratum`), inner_ms (what its own change adds).
+        `rpa_lab.analysis.attribution.split.mix_by_stratum`), inner_ms (what its own change adds).
     """
     runs = [work.runs[0] for work in (before, now)]
     unknown = np.full(len(names), np.nan)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rpa_lab.analysis.attribution_parts import parts_table
-from rpa_lab.analysis.split import Work, split
+from rpa_lab.analysis.attribution.parts import parts_table
+from rpa_lab.analysis.attribution.split import Work, split
 from rpa_lab.inference.two_periods import drawn_days, figures_of_two_periods
 from rpa_lab.result import Result
 from rpa_lab.units import count_text, duration_text
@@ -72,7 +72,7 @@ def longest_runs(completed: pl.DataFrame, *, units: tuple[int, int], seed: int, 
     Parameters
     ----------
     completed : DataFrame
-        One workflow's, from `rpa_lab.analysis.period_work.completed_runs`.
+        One workflow's, from `rpa_lab.analysis.attribution.period_work.completed_runs`.
     units : tuple of int
         How many days, or groups of runs, each side has.
     seed, later_first : int, bool
@@ -111,7 +111,7 @@ def tail_attribution(
     completed : DataFrame
         All runs of the workflow, of which these are the longest.
     steps : DataFrame
-        Of the longest: from `rpa_lab.analysis.period_work.steps_of_runs`.
+        Of the longest: from `rpa_lab.analysis.attribution.period_work.steps_of_runs`.
     units, seed, later_first
         As for `longest_runs`.
     level : float

@@ -8,8 +8,8 @@ from typing import ClassVar, Final
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.attribution_tail import TailAttribution
-from rpa_lab.analysis.attribution_words import change_text, part_text, since_text
+from rpa_lab.analysis.attribution.tail import TailAttribution
+from rpa_lab.analysis.attribution.words import change_text, part_text, since_text
 from rpa_lab.analysis.changes import ChangePoint
 from rpa_lab.inference.shift import LEAST_A_SIDE
 from rpa_lab.result import Result

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.attribution_result import Attribution
+from rpa_lab.analysis.attribution.result import Attribution
 
 __all__ = ["attributions_table"]
 
@@ -49,7 +49,7 @@ def attributions_table(found: Sequence[Attribution], *, level: float) -> pl.Data
     Returns
     -------
     DataFrame
-        As `rpa_lab.analysis.attribution_result.Attributions` has it. The sentences speak of q where they say p.
+        As `rpa_lab.analysis.attribution.result.Attributions` has it. The sentences speak of q where they say p.
 
     References
     ----------

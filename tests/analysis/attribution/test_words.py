@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from rpa_lab.analysis.attribution_words import cause_text, change_text, part_text, since_text
+from rpa_lab.analysis.attribution.words import cause_text, change_text, part_text, since_text
 from rpa_lab.analysis.changes import ChangePoint, RecordedChange
 
 
