@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
+    from rpa_lab.analysis.comparison import ComparativeAnalyzer
+    from rpa_lab.analysis.history import HistoryAnalyzer
     from rpa_lab.analysis.kpis import KpiAnalyzer
     from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
     from rpa_lab.analysis.reliability import ReliabilityAnalyzer, ReliabilityStats
@@ -26,7 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArchiveStorage",
+    "AttributionAnalyzer",
+    "ComparativeAnalyzer",
     "ExecutionMetrics",
+    "HistoryAnalyzer",
     "KpiAnalyzer",
     "Lab",
     "MetricsCollector",
@@ -50,7 +56,10 @@ __version__ = "0.1.0"
 if not TYPE_CHECKING:  # unguarded, mypy would accept any misspelt name
     _HOME = {
         "ArchiveStorage": "storage.archive",
+        "AttributionAnalyzer": "analysis.attribution.analyzer",
+        "ComparativeAnalyzer": "analysis.comparison",
         "ExecutionMetrics": "records",
+        "HistoryAnalyzer": "analysis.history",
         "KpiAnalyzer": "analysis.kpis",
         "Lab": "lab",
         "MetricsCollector": "collection.collector",

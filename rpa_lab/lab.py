@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from rpa_lab.analysis.before_after import periods_of
 from rpa_lab.analysis.overview import by_day, by_workflow, distribution
 from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
 from rpa_lab.errors import InputError, quote
 from rpa_lab.measures import local_times
-from rpa_lab.period import Period, Span, zone
+from rpa_lab.period import Period, Span
 from rpa_lab.readable import table_html
 from rpa_lab.storage.derive import with_merged_context
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 if TYPE_CHECKING:
-    from rpa_lab.analysis.attribution.analyzer import Attribution
+    from rpa_lab.analysis.attribution.result import Attribution, Attributions
     from rpa_lab.analysis.breakdown import PerformanceBreakdown
     from rpa_lab.analysis.competing import TimeToCompletion
     from rpa_lab.analysis.degradation import Degradation
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lab"]
 
+_FOUR_WEEKS = "28d"
 _ANY_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -172,19 +173,41 @@ class Lab:
         return self._performance.compare_periods(workflow_id, *lengths, threshold_percent)
 
     def attribution(
-        self, workflow_id: str, baseline: PeriodLike, current: PeriodLike, *, by: str | None = None
+        self,
+        workflow_id: str,
+        baseline: PeriodLike | None = None,
+        current: PeriodLike | None = None,
+        *,
+        by: str | None = None,
     ) -> Attribution:
-        """Why a workflow's runs take longer, and since when; arguments as for `AttributionAnalyzer.attribute`."""
+        """Why a workflow's runs take longer, and since when.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        baseline : str, Period or Span, optional
+            Default: as long before the current period; a length alone ("28d") ends where that begins.
+        current : str, Period or Span, optional
+            Default: the last 28 days (of records that reach back less far, the second half against the first).
+        by : str, optional
+            Tell more slow runs apart from slower runs: "robot", "host" or "context.<key>".
+
+        Returns
+        -------
+        Attribution
+        """
         from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
 
-        found = AttributionAnalyzer(self.store).attribute(workflow_id, baseline, current, by=by)
-        if not found.significant:
-            return found
-        before, now = self.span(baseline), self.span(current)
-        whole = Span(min(before.start, now.start), max(before.end, now.end), now.tz)
-        near = max(before.start, now.start).astimezone(zone(now.tz)).date()
-        point = self._history.change_point(workflow_id, whole, node_id=_slower_step(found), near=near)
-        return replace(found, change_point=point)
+        before, now = periods_of(self.store, _FOUR_WEEKS, baseline=baseline, current=current)
+        return AttributionAnalyzer(self.store).attribute(workflow_id, before, now, by=by)
+
+    def attributions(self, baseline: PeriodLike | None = None, current: PeriodLike | None = None) -> Attributions:
+        """The same for each workflow, surest changes first; see `AttributionAnalyzer.attribute_all`."""
+        from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
+
+        before, now = periods_of(self.store, _FOUR_WEEKS, baseline=baseline, current=current)
+        return AttributionAnalyzer(self.store).attribute_all(before, now)
 
     def compare(
         self,
@@ -195,6 +218,7 @@ class Lab:
         workflow_id: str | None = None,
         metrics: str | Sequence[str] | None = None,
         against: str | None = None,
+        filters: Mapping[str, Any] | None = None,
         sides: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Comparison:
         """What differs between groups, and whether it is chance; arguments as for `ComparativeAnalyzer.compare`."""
@@ -207,6 +231,7 @@ class Lab:
             period=period,
             against=against,
             workflow_id=workflow_id,
+            filters=filters,
             sides=sides,
         )
 
@@ -219,6 +244,22 @@ class Lab:
     ) -> ChangePoints:
         """Since when workflows and their steps take longer; see `HistoryAnalyzer.change_points`."""
         return self._history.change_points(workflow_id, period, steps=steps)
+
+    def note(
+        self,
+        text: str,
+        *,
+        workflow_id: str | None = None,
+        at: date | str | None = None,
+        kind: str = "note",
+        version: str | None = None,
+        host: str | None = None,
+        author: str | None = None,
+    ) -> str:
+        """Write down a change, so that what happens afterwards can be held against it; see `TimeSeriesStore.note`."""
+        return self.store.note(
+            text, workflow_id=workflow_id, at=at, kind=kind, version=version, host=host, author=author
+        )
 
     def reliability(self, workflow_id: str | None = None, period: PeriodLike = "30d") -> ReliabilityStats:
         """How reliable a workflow is, or all are together; see `ReliabilityAnalyzer.analyze`."""
@@ -423,13 +464,6 @@ class Lab:
         if table.is_empty():
             return f"<p><b>Lab</b> over {where}: nothing recorded yet</p>"
         return f"<p><b>Lab</b> over {where}, {escape(period.describe())}</p>{table_html(table)}"
-
-
-def _slower_step(found: Attribution) -> str | None:
-    """The step whose own time is the largest sure part of a change; None where that is anything else."""
-    along = pl.col("notable") & (pl.col("change_ms") * (found.change_ms or 0.0) > 0)
-    first = found.parts.filter(along).select("kind", "node_id").head(1).rows()
-    return str(first[0][1]) if first and first[0][0] == "time" else None
 
 
 def _length(name: str, said: timedelta | str) -> timedelta:

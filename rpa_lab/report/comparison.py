@@ -12,10 +12,10 @@ import polars as pl
 
 from rpa_lab.analysis.attribution.strata import UNKNOWN
 from rpa_lab.analysis.attribution.tail import TailAttribution
+from rpa_lab.analysis.before_after import period_text
 from rpa_lab.chart.theme import empty, short
 from rpa_lab.chart.waterfall import attribution_waterfall, part_name
 from rpa_lab.inference.intervals import DAYS
-from rpa_lab.report.before_after import period_text
 from rpa_lab.report.block import Block, Chart, Kpi, Kpis, Table, Text
 from rpa_lab.report.comparison_tables import parts_table
 from rpa_lab.report.model import Provenance, Report, ReportPeriod

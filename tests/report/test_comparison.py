@@ -11,9 +11,9 @@ import pytest
 
 from rpa_lab import Lab
 from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer, Attributions
+from rpa_lab.analysis.before_after import from_first_to_last, periods_of
 from rpa_lab.report import comparison as words
 from rpa_lab.report import comparison_tables as tables
-from rpa_lab.report.before_after import from_first_to_last, periods_of
 from rpa_lab.report.block import Chart, Kpis, Table, Text
 from rpa_lab.report.generator import Rendered, ReportGenerator
 from rpa_lab.simulate import SlowStep, fleet

@@ -17,6 +17,7 @@ import polars as pl
 from rpa_lab.analysis.attribution.parts import NO_PARTS, parts_table
 from rpa_lab.analysis.attribution.period_work import PeriodWork, completed_runs, ended_runs, period_work, steps_of_runs
 from rpa_lab.analysis.attribution.result import Attribution, Attributions
+from rpa_lab.analysis.attribution.since import dated
 from rpa_lab.analysis.attribution.split import split, work_of
 from rpa_lab.analysis.attribution.strata import (
     LEAST_OF_STRATUM,
@@ -66,7 +67,7 @@ class AttributionAnalyzer:
         level: float = 0.95,
         seed: int = 0,
     ) -> Attribution:
-        """Split the change of one workflow's mean duration between two periods.
+        """Split the change of one workflow's mean duration between two periods, and say since when.
 
         Parameters
         ----------
@@ -104,6 +105,7 @@ class AttributionAnalyzer:
         found = _attribution(
             workflow_id, ended, work, spans=spans, by=by, level=level, seed=seed, warnings=self._damage(spans)
         )
+        found = dated(found, self.store, spans)
         versions = versions_table(completed)
         if by is not None and (completed["stratum"] == OTHERS).any():
             pooled = f"what has fewer than {LEAST_OF_STRATUM} runs in one of the periods is one stratum, {OTHERS}"

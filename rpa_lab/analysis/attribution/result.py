@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from rpa_lab.analysis.attribution.tail import TailAttribution
-from rpa_lab.analysis.attribution.words import change_text, part_text, since_text
-from rpa_lab.analysis.changes import ChangePoint
+from rpa_lab.analysis.attribution.words import change_text, part_text
+from rpa_lab.analysis.changes import ChangePoint, since_text
 from rpa_lab.inference.shift import LEAST_A_SIDE
 from rpa_lab.result import Result
 from rpa_lab.units import count_text
@@ -67,7 +67,7 @@ class Attribution(Result):
     by : str or None
         What `strata` are.
     change_point : ChangePoint or None
-        Since when, where somebody has looked: ``dataclasses.replace(found, change_point=…)``.
+        Since when its first sure cause has been one; None where none is sure, or no level moved.
     warnings : tuple of str
         What makes it doubtful.
     """
@@ -108,14 +108,15 @@ class Attribution(Result):
         if self.change_ms is None:
             return f"Runs of {self.workflow_id} can't be compared: {self.warnings[0]}."
         said = f"Runs of {self.workflow_id} take {change_text(self.change_ms, self.change_percent)}"
-        since = since_text(self.change_point)
+        point = self.change_point
+        since = "" if point is None else f" {since_text(point.on, point.nearest_change)}"
         if not self.significant:
             chance = (
                 f"undecided whether that is more than chance: {LEAST_A_SIDE} days a side are needed at least"
                 if self.p_value is None
                 else f"no more than chance explains (p = {self.p_value:.2g})"
             )
-            return f"{said}, {chance}.{self._sure_beside()}"
+            return f"{said}, {chance}.{self._sure_beside(since)}"
         causes, others = self._notable()
         if not causes:
             largest = self.parts.filter(pl.col("change_ms").sign() == np.sign(self.change_ms)).row(0, named=True)
@@ -144,7 +145,7 @@ class Attribution(Result):
         less = "less" if (self.change_ms or 0.0) > 0 else "more"
         return f" Against that, {', '.join(text.replace(' because', f' {less} because', 1) for text in others)}."
 
-    def _sure_beside(self) -> str:
+    def _sure_beside(self, since: str) -> str:
         """Parts that hold though the whole doesn't: they are hidden by what days differ by."""
         surer = (1 - self.level) * _SURER
         kept = self.parts.filter(pl.col("notable") & (pl.col("p_value") <= surer)).head(1)
@@ -153,7 +154,7 @@ class Attribution(Result):
         row = kept.row(0, named=True)
         more = "more" if row["change_ms"] > 0 else "less"
         text = part_text(row, strata=self.strata, by=self.by).replace(" because", f" {more} because", 1)
-        return f" Of its parts one is sure: {text}."
+        return f" Of its parts one is sure: {text}{since}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,10 @@ from typing import Any, Final
 import polars as pl
 
 from rpa_lab.analysis.attribution.strata import OTHERS, UNKNOWN
-from rpa_lab.analysis.changes import ChangePoint
-from rpa_lab.units import count_text, duration_text, name_text, number_text, percent_text
+from rpa_lab.units import duration_text, name_text, number_text, percent_text
 
-__all__ = ["cause_text", "change_text", "part_text", "since_text"]
+__all__ = ["cause_text", "change_text", "part_text"]
 
-_MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 _NOUNS: Final = {"robot": "robot", "host": "host"}
 
 
@@ -92,32 +87,6 @@ def part_text(part: dict[str, Any], *, strata: pl.DataFrame | None, by: str | No
         ends = (low, high) if part["change_ms"] >= 0 else (-high, -low)
         size = f"{size} ({duration_text(ends[0])} to {duration_text(ends[1])})"
     return f"{size} because {cause_text(part, strata=strata, by=by)}"
-
-
-def since_text(point: ChangePoint | None) -> str:
-    """Since when, and what was changed then; empty where that isn't known.
-
-    Examples
-    --------
-    >>> from datetime import UTC, date, datetime
-    >>> known = {"workflow_id": "w", "node_id": None, "on": date(2026, 11, 3), "earliest": date(2026, 11, 2)}
-    >>> known |= {"latest": date(2026, 11, 4), "before_ms": 1.0, "after_ms": 2.0, "change_percent": 100.0, "tz": "UTC"}
-    >>> from rpa_lab.analysis.changes import RecordedChange
-    >>> went_live = {"at": datetime(2026, 11, 3, tzinfo=UTC), "kind": "version", "version": "2.4", "days_away": 0.0}
-    >>> change = RecordedChange(**went_live, workflow_id="w", host=None, text="version 2.4 went live")
-    >>> since_text(ChangePoint(**known, low_percent=90.0, high_percent=110.0, nearest_change=change))
-    ' since 3 November, when version 2.4 went live'
-    """
-    if point is None:
-        return ""
-    since = f" since {point.on.day} {_MONTHS[point.on.month - 1]}"
-    change = point.nearest_change
-    if change is None or not change.text:
-        return since
-    away = round(change.days_away or 0.0)
-    if not away:
-        return f"{since}, when {change.text}"
-    return f"{since}, {count_text(abs(away), 'day')} {'before' if away > 0 else 'after'} {change.text}"
 
 
 def _percent(fraction: float) -> str:

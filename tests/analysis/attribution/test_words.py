@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 import pytest
 
-from rpa_lab.analysis.attribution.words import cause_text, change_text, part_text, since_text
-from rpa_lab.analysis.changes import ChangePoint, RecordedChange
+from rpa_lab.analysis.attribution.words import cause_text, change_text, part_text
 
 
 def _part(kind: str, before: float | None, after: float | None, change_ms: float, **said: Any) -> dict[str, Any]:
@@ -59,30 +57,3 @@ def test_bounds_of_what_became_shorter_are_those_of_how_much() -> None:
 def test_more_than_twice_as_long_has_no_decimals() -> None:
     assert change_text(24_000.0, 204.4) == "24 s longer (204 %)"
     assert change_text(24_000.0, None) == "24 s longer"
-
-
-@pytest.mark.parametrize(
-    ("days_away", "text"),
-    [
-        (0.3, " since 3 November, when version 2.4 went live"),
-        (-2.0, " since 3 November, 2 days after version 2.4 went live"),
-        (1.0, " since 3 November, 1 day before version 2.4 went live"),
-    ],
-)
-def test_since_when_says_how_far_away_the_change_was(days_away: float, text: str) -> None:
-    change = RecordedChange(
-        at=datetime(2026, 11, 3, tzinfo=UTC),
-        kind="version",
-        workflow_id="w",
-        version="2.4",
-        host=None,
-        text="version 2.4 went live",
-        days_away=days_away,
-    )
-    known: dict[str, Any] = {"workflow_id": "w", "node_id": None, "tz": "UTC", "before_ms": 1.0, "after_ms": 2.0}
-    known |= {"on": date(2026, 11, 3), "earliest": date(2026, 11, 2), "latest": date(2026, 11, 4)}
-    known |= {"change_percent": 100.0, "low_percent": 90.0, "high_percent": 110.0}
-
-    assert since_text(ChangePoint(**known, nearest_change=change)) == text
-    assert since_text(ChangePoint(**known)) == " since 3 November"
-    assert since_text(None) == ""

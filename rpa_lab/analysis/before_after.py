@@ -1,4 +1,4 @@
-"""Which two periods a report holds against each other, where somebody named one of them or none.
+"""Which two periods are held against each other, where somebody named one of them or none.
 
 Whole weeks on both sides, as far as there are enough: a Monday is no Sunday, and four weeks against the four before
 differ by less chance than a month against the month before.
@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rpa_lab.errors import InputError, quote
-from rpa_lab.period import Span, as_utc, zone
+from rpa_lab.period import Period, Span, as_utc, before, zone
 
 if TYPE_CHECKING:
     from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
@@ -34,14 +34,20 @@ def periods_of(
     store : TimeSeriesStore
         `Lab.store`.
     period, baseline, current : str, Period or Span
-        As `before_and_after` takes them.
+        As `before_and_after` takes them; a baseline that is only a length ("28d") ends where the current period begins.
 
     Returns
     -------
     tuple of Span
     """
-    named = [None if said is None else store.span(said) for said in (baseline, current)]
-    return before_and_after(store.span(period), store.span("all"), baseline=named[0], current=named[1])
+    now = None if current is None else store.span(current)
+    earlier: Span | None = None
+    if baseline is not None and (length := Period(baseline)).is_relative:
+        now = now or store.span(period)
+        earlier = length.resolve(as_of=now.start, tz=store.tz)
+    elif baseline is not None:
+        earlier = store.span(baseline)
+    return before_and_after(store.span(period), store.span("all"), baseline=earlier, current=now)
 
 
 def before_and_after(
@@ -82,22 +88,22 @@ def before_and_after(
     if baseline is not None and current is not None:
         return _apart(baseline, current)
     if current is not None:
-        return _before(current), current
+        return before(current), current
     if baseline is not None:
         start, end = max(baseline.end, period.start), max(period.end, records.end)
         if end <= start:
             raise InputError(f"baseline {baseline} leaves nothing after it to hold against it; name current, too")
         return _apart(baseline, Span(start, end, period.tz))
-    before = _before(period)
+    earlier = before(period)
     held = Span(max(period.start, records.start), min(period.end, records.end), period.tz)
-    if records.start - before.start <= before.length / 2 or held.end <= held.start:
-        return before, period
+    if records.start - earlier.start <= earlier.length / 2 or held.end <= held.start:
+        return earlier, period
     return _halves(held)
 
 
-def from_first_to_last(before: Span, now: Span) -> Span:
+def from_first_to_last(baseline: Span, current: Span) -> Span:
     """Both periods, and what lies between them."""
-    return Span(min(before.start, now.start), max(before.end, now.end), now.tz)
+    return Span(min(baseline.start, current.start), max(baseline.end, current.end), current.tz)
 
 
 def period_text(period: str, *, tz: str) -> str:
@@ -122,13 +128,6 @@ def period_text(period: str, *, tz: str) -> str:
 
 def _day(day: date, *, year: bool) -> str:
     return f"{day.day} {day:%B}{f' {day.year}' if year else ''}"
-
-
-def _before(period: Span) -> Span:
-    """As long before: the same days of the week where it is weeks, the same time of day by the zone's clock."""
-    local = zone(period.tz)
-    start, end = (at.astimezone(local).replace(tzinfo=None) for at in (period.start, period.end))
-    return Span(as_utc(start - (end - start), tz=period.tz), period.start, period.tz)
 
 
 def _halves(period: Span) -> tuple[Span, Span]:

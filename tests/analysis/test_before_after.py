@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
+from rpa_lab.analysis.before_after import before_and_after, from_first_to_last, period_text, periods_of
 from rpa_lab.errors import InputError
 from rpa_lab.period import Period, Span
-from rpa_lab.report.before_after import before_and_after, from_first_to_last, period_text, periods_of
 from rpa_lab.storage.store import TimeSeriesStore
 
 if TYPE_CHECKING:

@@ -1,0 +1,250 @@
+"""The commands of `rpa-lab` that say what differs and what changed: compare, attribution, history, note."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rpa_lab.cli_options import (
+    DEFAULT_STORE,
+    AsOf,
+    Json,
+    PeriodOption,
+    Store,
+    Zone,
+    nothing_in,
+    print_result,
+    show,
+    texts,
+    working,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rpa_lab.analysis.attribution.result import Attribution, Attributions
+    from rpa_lab.analysis.history import History
+    from rpa_lab.query.comparison import Comparison
+
+__all__ = ["commands"]
+
+commands = typer.Typer()
+
+Baseline = Annotated[
+    str | None,
+    typer.Option("--baseline", "-b", help="Against when: a period, or a length right before; default: as long before."),
+]
+Current = Annotated[
+    str | None, typer.Option("--current", "-c", help="Which period changed: 28d, 2026-11 …; default: the last 28 days.")
+]
+
+
+@commands.command()
+def compare(
+    groups: Annotated[
+        list[str] | None, typer.Argument(help="Which: names of workflows, versions, …, or periods; default: all.")
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="workflow, version, robot, host, or period.")] = "workflow",
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", "-m", help="p95, success_rate, count …; again for more.")
+    ] = None,
+    against: Annotated[str | None, typer.Option("--against", help="Which one the others are held against.")] = None,
+    workflow: Annotated[str | None, typer.Option("--workflow", "-w", help="Only this workflow's runs.")] = None,
+    period: PeriodOption = "30d",
+    store: Store = DEFAULT_STORE,
+    tz: Zone = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """What differs between workflows, versions, robots, hosts or periods, and whether that is more than chance.
+
+    Examples
+    --------
+        rpa-lab compare invoices payroll
+
+        rpa-lab compare --by version --workflow invoices -m p95 -m success_rate
+
+        rpa-lab compare --by period 2026-10 2026-11 --workflow invoices
+    """
+    from rpa_lab.lab import Lab
+
+    lab = Lab(store, tz=tz, as_of=as_of)
+    with working("comparing"):
+        found = lab.compare(
+            by, groups=groups or None, period=period, workflow_id=workflow, metrics=metric, against=against
+        )
+    print_result(found, lambda: _compared(found), as_json=as_json, nothing=None)
+
+
+@commands.command()
+def attribution(
+    workflow: Annotated[str | None, typer.Argument(help="Which workflow; default: all, one line each.")] = None,
+    baseline: Baseline = None,
+    current: Current = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Tell apart more slow runs from slower runs: robot, host, context.KEY.")
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    tz: Zone = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Why runs take longer than before: which steps, retries, waits or kinds of runs, adding up to the change.
+
+    Examples
+    --------
+        rpa-lab attribution invoices
+
+        rpa-lab attribution invoices --baseline 2026-10 --current 2026-11 --by host
+
+        rpa-lab attribution --current 14d --json
+    """
+    from rpa_lab.errors import InputError, quote
+    from rpa_lab.lab import Lab
+
+    lab = Lab(store, tz=tz, as_of=as_of)
+    if workflow is None:
+        if by is not None:
+            raise InputError(f"--by is {quote(by)} without a workflow; name the one whose runs are to be told apart")
+        with working("splitting changes of all workflows"):
+            every = lab.attributions(baseline, current)
+        said = None if every.table.height else "No workflow has completed runs in both periods."
+        print_result(every, lambda: _attributions(every), as_json=as_json, nothing=said)
+        return
+    with working("splitting the change"):
+        found = lab.attribution(workflow, baseline, current, by=by)
+    print_result(found, lambda: _attribution(found), as_json=as_json, nothing=None)
+
+
+@commands.command()
+def history(
+    workflow: Annotated[str, typer.Argument(help="Which workflow.")],
+    period: PeriodOption = "90d",
+    store: Store = DEFAULT_STORE,
+    tz: Zone = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """What happened to a workflow: versions, hosts, days on which it became slower or faster, outages, notes.
+
+    Examples
+    --------
+        rpa-lab history invoices
+
+        rpa-lab history invoices --period 365d --json
+    """
+    from rpa_lab.lab import Lab
+
+    lab = Lab(store, tz=tz, as_of=as_of)
+    with working("looking back"):
+        found = lab.history(workflow, period)
+    said = None if found.days.height or found.events.height else nothing_in(lab, period, workflow=workflow)
+    print_result(found, lambda: _history(found), as_json=as_json, nothing=said)
+
+
+@commands.command()
+def note(
+    text: Annotated[str, typer.Argument(help="What was changed.")],
+    workflow: Annotated[str | None, typer.Option("--workflow", "-w", help="Which it touches; default: all.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="When it took effect; default: now.")] = None,
+    kind: Annotated[str, typer.Option("--kind", help="release, selector, host, note …")] = "note",
+    version: Annotated[str | None, typer.Option("--version", help="The version that it brought.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="The machine that it touches.")] = None,
+    author: Annotated[str | None, typer.Option("--author", help="Who writes it down.")] = None,
+    store: Store = DEFAULT_STORE,
+    tz: Zone = None,
+) -> None:
+    """Write down a change, so that what happens afterwards can be held against it.
+
+    Examples
+    --------
+        rpa-lab note "new selector for the order form" --workflow invoices
+
+        rpa-lab note "robots moved to the new data centre" --kind host --at "2026-11-03 18:00"
+    """
+    from rpa_lab.lab import Lab
+
+    lab = Lab(store, tz=tz)
+    written = lab.note(text, workflow_id=workflow, at=at, kind=kind, version=version, host=host, author=author)
+    if workflow is not None and workflow not in lab.store.workflow_ids():
+        print(f"note: no run of {workflow} is recorded so far", file=sys.stderr)
+    print(written)
+
+
+def _compared(found: Comparison) -> None:
+    import polars as pl
+
+    from rpa_lab.readable import column_texts
+
+    print(found.sentence)
+    cells = column_texts(found.table, most=found.table.height)
+
+    def between(name: str) -> pl.Series:
+        pairs = zip(cells[name], cells[f"{name}_low"], cells[f"{name}_high"], strict=True)
+        said = [value if low == "–" else f"{value} ({low} to {high})" for value, low, high in pairs]
+        return pl.Series(said, dtype=pl.String)
+
+    shown = found.table.select(
+        "metric",
+        "group",
+        pl.Series("value", cells["value"], dtype=pl.String),
+        "n",
+        between("difference"),
+        between("ratio"),
+        pl.Series("q_value", cells["q_value"], dtype=pl.String),
+        pl.Series("surely", _verdicts(found.table["significant"]), dtype=pl.String),
+    )
+    show(shown, title=f"Against {found.against} ({found.level * 100:g} % intervals); {found.counted}")
+
+
+def _verdicts(significant: pl.Series) -> list[str]:
+    return [{True: "differs", False: "–", None: ""}[verdict] for verdict in significant]
+
+
+def _attributions(found: Attributions) -> None:
+    from rpa_lab.units import duration_text, name_text
+
+    print(found.sentence)
+    table = found.table
+    causes = [
+        "" if kind is None else kind if node is None else f"{kind}: {name_text(node)}"
+        for kind, node in table.select("kind", "node_id").iter_rows()
+    ]
+    import polars as pl
+
+    shown = table.select(
+        "workflow_id",
+        before=texts(table, "baseline_mean_ms", duration_text),
+        now=texts(table, "current_mean_ms", duration_text),
+        change=_between(table, "change_ms", "change_low_ms", "change_high_ms"),
+        q_value=texts(table, "q_value", _p),
+        surely=pl.Series(_verdicts(table["significant"]), dtype=pl.String),
+        largest_part=pl.Series(causes, dtype=pl.String),
+        of_it=_between(table, "part_ms", "part_low_ms", "part_high_ms"),
+    )
+    show(shown, title=_two_periods(found.baseline_period, found.current_period, found.tz))
+
+
+def _attribution(found: Attribution) -> None:
+    import polars as pl
+
+    from rpa_lab.units import number_text, percent_text
+
+    print(found.sentence)
+    title = _two_periods(found.baseline_period, found.current_period, found.tz)
+    show(_parts(found.parts), title=f"{title}; the parts add up to the change")
+    if found.strata is not None:
+        show(_strata(found.strata), title=f"By {found.by}")
+    if found.versions.height > 1:
+        show(_strata(found.versions), title="By version")
+    if found.tail is not None:
+        show(_parts(found.tail.parts), title="The same of the longest twentieth of the runs")
+
+
+def _history(found: History) -> None:
+    print(found.sentence)
+    events = found.events.select("at", "until", "kind", "node_id", "text")
+    if events.height:
+        show(events, title=f"{found.workflow_id}: what happened ({found.tz})", most=60)
