@@ -145,17 +145,18 @@ def lane_layers(
         ],
     )
     shape = alt.Shape("lane:N", scale=alt.Scale(domain=names, range=shapes), legend=None)
-    stretches = base.transform_filter("datum.end != null")
-    return [
-        stretches.mark_rule(strokeWidth=5, opacity=0.5).encode(x2="end:T"),
-        base.mark_point(size=34, filled=True, opacity=0.9).encode(shape=shape),
-        *(
-            base.transform_filter(alt.datum.side == side)
-            .mark_text(align="left" if side == "right" else "right", dx=7 if side == "right" else -7, fontSize=10.5)
-            .encode(x=day_axis(days, tz, field="text_at"), text="name:N", color=alt.value("currentColor"))
-            for side in ("right", "left")
-        ),
-    ]
+    layers: list[alt.Chart | alt.LayerChart] = []
+    if marks["end"].count():  # a layer without rows makes a browser complain
+        stretches = base.transform_filter("datum.end != null")
+        layers.append(stretches.mark_rule(strokeWidth=5, opacity=0.5).encode(x2="end:T"))
+    layers.append(base.mark_point(size=34, filled=True, opacity=0.9).encode(shape=shape))
+    for side in sorted(set(marks["side"]) - {""}):
+        text = base.transform_filter(alt.datum.side == side).mark_text(
+            align="left" if side == "right" else "right", dx=7 if side == "right" else -7, fontSize=10.5
+        )
+        anchor = day_axis(days, tz, field="text_at")
+        layers.append(text.encode(x=anchor, text="name:N", color=alt.value("currentColor")))
+    return layers
 
 
 def along_axis(at: date, first: date, days: int) -> float:

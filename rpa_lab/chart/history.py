@@ -128,9 +128,11 @@ def _levels(drawn: pl.DataFrame, points: pl.DataFrame, tz: str, unit: TimeUnit) 
     y = alt.Y("level:Q", axis=axis, scale=scale)
     present = base.transform_filter("datum.n > 0")
     size = 26 if drawn.height <= 120 else 12
-    for few in (False, True):
+    for few in sorted(set((drawn["n"].filter(drawn["n"] > 0) < FEW).to_list())):
         some = present.transform_filter(alt.datum.n < FEW if few else alt.datum.n >= FEW)
         layers.append(some.mark_point(size=size, filled=not few, opacity=0.65, color=COLOURS["data"]).encode(y=y))
+    if not drawn["segment"].count():
+        return layers
     fitted = base.transform_filter("datum.segment != null")
     layers.append(
         fitted.mark_line(strokeWidth=2.5, interpolate="step-after", color=COLOURS["strong"]).encode(
@@ -176,7 +178,7 @@ def _change_marks(points: pl.DataFrame, drawn: pl.DataFrame, tz: str) -> list[al
         band.encode(x=begin, x2="end:T", y=alt.value(0), y2=y2),
         rule.encode(x=x, y=alt.value(0), y2=y2),
     ]
-    for side in ("right", "left"):
+    for side in sorted(set(rows["side"]) - {""}):
         text = base.transform_filter(alt.datum.side == side).mark_text(
             align="left" if side == "right" else "right", dx=6 if side == "right" else -6, fontWeight=600
         )
