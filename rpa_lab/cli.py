@@ -11,6 +11,7 @@ import typer
 
 from rpa_lab import __version__
 from rpa_lab.cli_analysis import commands as analysis
+from rpa_lab.cli_changes import commands as changes
 from rpa_lab.cli_exchange import exchange, imports
 from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, nothing_in, progress
 from rpa_lab.cli_simulate import command as simulate_command
@@ -31,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(analysis)
+app.add_typer(changes)
 app.add_typer(imports, name="import")
 app.add_typer(exchange)
 app.add_typer(commands)
@@ -97,15 +99,28 @@ def workflows(
 
 @app.command()
 def report(
-    notebook: Annotated[str, typer.Argument(help="Which report: performance, reliability.")],
+    notebook: Annotated[str, typer.Argument(help="Which report: performance, reliability, comparison.")],
     workflow: Annotated[
         str | None,
-        typer.Option("--workflow", "-w", help="Which; default: that with most executions, of reliability all."),
+        typer.Option(
+            "--workflow",
+            "-w",
+            help="Which; default: the one with most runs; of reliability all; of comparison what changed most surely.",
+        ),
     ] = None,
     period: PeriodOption = "30d",
     store: Store = DEFAULT_STORE,
     tz: Zone = None,
     as_of: AsOf = "latest",
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="Of comparison: against which period; default: as long before.")
+    ] = None,
+    current: Annotated[
+        str | None, typer.Option("--current", help="Of comparison: which period; default: that of --period.")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Of comparison: tell runs apart by robot, host or context.KEY.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("reports"),
 ) -> None:
     """Run a report's notebook: an executed notebook and a page that opens offline.
@@ -117,13 +132,17 @@ def report(
         rpa-lab report performance --period 2026-11 --tz Europe/Paris --out reports
 
         rpa-lab report reliability --period 30d
+
+        rpa-lab report comparison --workflow invoices --baseline 2026-10 --current 2026-11 --by host
     """
     from rpa_lab.report.generator import ReportGenerator
     from rpa_lab.report.progress import progress_bar
 
+    said = {"baseline": baseline, "current": current, "by": by}
+    more = {name: value for name, value in said.items() if value is not None}
     generator = ReportGenerator(store, out=out, tz=tz, as_of=as_of)
     with progress_bar() as progress:
-        done = generator.run(notebook, workflow_id=workflow, period=period, progress=progress)
+        done = generator.run(notebook, workflow_id=workflow, period=period, parameters=more or None, progress=progress)
     print(f"notebook  {done.notebook}\nreport    {done.html}")
 
 
@@ -155,8 +174,9 @@ def demo(
         print(f"  {fault}")
     print()
     show_workflows(done.workflows, title=f"Workflows, {done.period}")
+    print(f"\n{done.explained}")
     print(f"\nThe store:     {done.store}\nThe notebook:  {done.notebook}")
-    print(f"The reports:   {done.html}\n               {done.reliability}")
+    print(f"The reports:   {done.html}\n               {done.reliability}\n               {done.comparison}")
     print("Open them in a browser; they need no network.")
 
 

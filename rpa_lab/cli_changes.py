@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -194,57 +194,95 @@ def _compared(found: Comparison) -> None:
         between("difference"),
         between("ratio"),
         pl.Series("q_value", cells["q_value"], dtype=pl.String),
-        pl.Series("surely", _verdicts(found.table["significant"]), dtype=pl.String),
+        surely=_verdicts(found.table["significant"]),
     )
     show(shown, title=f"Against {found.against} ({found.level * 100:g} % intervals); {found.counted}")
 
 
-def _verdicts(significant: pl.Series) -> list[str]:
-    return [{True: "differs", False: "–", None: ""}[verdict] for verdict in significant]
-
-
 def _attributions(found: Attributions) -> None:
+    import polars as pl
+
     from rpa_lab.units import duration_text, name_text
 
     print(found.sentence)
     table = found.table
-    causes = [
-        "" if kind is None else kind if node is None else f"{kind}: {name_text(node)}"
+    parts = [
+        "–" if kind is None else kind if node is None else f"{name_text(node)}: {kind}"
         for kind, node in table.select("kind", "node_id").iter_rows()
     ]
-    import polars as pl
-
     shown = table.select(
         "workflow_id",
         before=texts(table, "baseline_mean_ms", duration_text),
-        now=texts(table, "current_mean_ms", duration_text),
-        change=_between(table, "change_ms", "change_low_ms", "change_high_ms"),
-        q_value=texts(table, "q_value", _p),
-        surely=pl.Series(_verdicts(table["significant"]), dtype=pl.String),
-        largest_part=pl.Series(causes, dtype=pl.String),
-        of_it=_between(table, "part_ms", "part_low_ms", "part_high_ms"),
+        change=_with_bounds(table, "change_ms", "change_low_ms", "change_high_ms"),
+        q_value="q_value",
+        surely=_verdicts(table["significant"]),
+        largest_part=pl.Series(parts, dtype=pl.String),
+        of_it=_with_bounds(table, "part_ms", "part_low_ms", "part_high_ms"),
     )
-    show(shown, title=_two_periods(found.baseline_period, found.current_period, found.tz))
+    show(shown, title=_periods(found))
 
 
 def _attribution(found: Attribution) -> None:
+    print(found.sentence)
+    if found.change_ms is None:
+        return
+    show(
+        _parts(found, found.parts),
+        title=f"{_periods(found)}: parts of the mean duration's change, which they add up to",
+    )
+    if found.strata is not None:
+        show(found.strata, title=f"By {found.by}")
+    if found.versions.height > 1:
+        show(found.versions, title="By version")
+    if found.tail is not None:
+        show(_parts(found, found.tail.parts), title=found.tail.sentence)
+
+
+def _parts(found: Attribution, parts: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    from rpa_lab.units import number_text, percent_text
+    from rpa_lab.analysis.attribution.words import cause_text
 
-    print(found.sentence)
-    title = _two_periods(found.baseline_period, found.current_period, found.tz)
-    show(_parts(found.parts), title=f"{title}; the parts add up to the change")
-    if found.strata is not None:
-        show(_strata(found.strata), title=f"By {found.by}")
-    if found.versions.height > 1:
-        show(_strata(found.versions), title="By version")
-    if found.tail is not None:
-        show(_parts(found.tail.parts), title="The same of the longest twentieth of the runs")
+    causes = [cause_text(part, strata=found.strata, by=found.by) for part in parts.iter_rows(named=True)]
+    return parts.select(
+        change=_with_bounds(parts, "change_ms", "low_ms", "high_ms"),
+        because=pl.Series(causes, dtype=pl.String),
+        p_value="p_value",
+        surely=_verdicts(parts["notable"]),
+    )
+
+
+def _periods(found: Attribution | Attributions) -> str:
+    from rpa_lab.analysis.before_after import days_text
+
+    before, now = (days_text(period, tz=found.tz) for period in (found.baseline_period, found.current_period))
+    return f"{now} against {before} ({found.tz})"
+
+
+def _with_bounds(table: pl.DataFrame, value: str, low: str, high: str) -> pl.Series:
+    """A change of durations and its interval as one text a row."""
+    import polars as pl
+
+    from rpa_lab.units import duration_text
+
+    said = [
+        "–" if change is None
+        else duration_text(change) if least is None or most is None
+        else f"{duration_text(change)} ({duration_text(least)} to {duration_text(most)})"
+        for change, least, most in table.select(value, low, high).iter_rows()
+    ]  # fmt: skip
+    return pl.Series(said, dtype=pl.String)
+
+
+def _verdicts(sure: pl.Series) -> pl.Series:
+    import polars as pl
+
+    return pl.Series([{True: "yes", False: "–", None: ""}[verdict] for verdict in sure], dtype=pl.String)
 
 
 def _history(found: History) -> None:
+    from rpa_lab.measures import local_times
+
     print(found.sentence)
-    events = found.events.select("at", "until", "kind", "node_id", "text")
-    if events.height:
-        show(events, title=f"{found.workflow_id}: what happened ({found.tz})", most=60)
+    if found.events.height:
+        show(local_times(found.events, tz=found.tz), title=f"{found.workflow_id}: what happened ({found.tz})", most=60)

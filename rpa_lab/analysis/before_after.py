@@ -15,7 +15,7 @@ from rpa_lab.period import Period, Span, as_utc, before, zone
 if TYPE_CHECKING:
     from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
-__all__ = ["before_and_after", "from_first_to_last", "period_text", "periods_of"]
+__all__ = ["before_and_after", "days_text", "from_first_to_last", "periods_of"]
 
 _WEEK = 7
 
@@ -106,14 +106,14 @@ def from_first_to_last(baseline: Span, current: Span) -> Span:
     return Span(min(baseline.start, current.start), max(baseline.end, current.end), current.tz)
 
 
-def period_text(period: str, *, tz: str) -> str:
+def days_text(period: str, *, tz: str) -> str:
     """A half-open UTC period in words, by the days of a zone, without the zone's name.
 
     Examples
     --------
-    >>> period_text("2026-11-02T23:00:00Z/2026-11-16T23:00:00Z", tz="Europe/Paris")
+    >>> days_text("2026-11-02T23:00:00Z/2026-11-16T23:00:00Z", tz="Europe/Paris")
     '3 to 16 November 2026'
-    >>> period_text("2026-10-20T00:00:00Z/2026-11-03T00:00:00Z", tz="UTC")
+    >>> days_text("2026-10-20T00:00:00Z/2026-11-03T00:00:00Z", tz="UTC")
     '20 October to 2 November 2026'
     """
     start, _, end = period.partition("/")

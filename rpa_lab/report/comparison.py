@@ -12,7 +12,7 @@ import polars as pl
 
 from rpa_lab.analysis.attribution.strata import UNKNOWN
 from rpa_lab.analysis.attribution.tail import TailAttribution
-from rpa_lab.analysis.before_after import period_text
+from rpa_lab.analysis.before_after import days_text
 from rpa_lab.chart.theme import empty, short
 from rpa_lab.chart.waterfall import attribution_waterfall, part_name
 from rpa_lab.inference.intervals import DAYS
@@ -139,7 +139,7 @@ def begin(found: Attribution, *, store: TimeSeriesStore) -> Report:
     -------
     Report
     """
-    before, now = (period_text(period, tz=found.tz) for period in (found.baseline_period, found.current_period))
+    before, now = (days_text(period, tz=found.tz) for period in (found.baseline_period, found.current_period))
     starts, ends = zip(*(period.split("/") for period in (found.baseline_period, found.current_period)), strict=True)
     return Report(
         title=f"What changed in {short(found.workflow_id, most=120)}",
@@ -352,7 +352,7 @@ def where_to_look(found: Attribution) -> Text:
     Text
     """
     sides = (("before", found.baseline_period, found.baseline_runs), ("now", found.current_period, found.current_runs))
-    texts = [f"{period_text(period, tz=found.tz)}: {count_text(n, 'run')}" for _, period, n in sides]
+    texts = [f"{days_text(period, tz=found.tz)}: {count_text(n, 'run')}" for _, period, n in sides]
     return Text(
         text=f"Both periods need runs that completed, with a known duration. There are: {'; '.join(texts)}. Choose a "
         "longer period, or name both (baseline and current)."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from rpa_lab.analysis.before_after import before_and_after, from_first_to_last, period_text, periods_of
+from rpa_lab.analysis.before_after import before_and_after, days_text, from_first_to_last, periods_of
 from rpa_lab.errors import InputError
 from rpa_lab.period import Period, Span
 from rpa_lab.storage.store import TimeSeriesStore
@@ -91,4 +91,4 @@ def test_a_stores_records_and_words_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_period_is_said_by_its_days(period: str, words: str) -> None:
-    assert period_text(str(_span(period, "Asia/Tokyo")), tz="Asia/Tokyo") == words
+    assert days_text(str(_span(period, "Asia/Tokyo")), tz="Asia/Tokyo") == words
