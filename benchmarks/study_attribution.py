@@ -164,7 +164,7 @@ def _verdicts(seed: int, *, size: float) -> Iterator[dict[str, object]]:
             "kind": kind,
             "reached": shifts[fault.workflow_id] >= LEAST * mean_ms,
             "first": named_first,
-            "said": bool(named_first and row["notable"] and "because" in row["sentence"]),
+            "said": bool(named_first and row["sure_part"] and "because" in row["sentence"]),
             "significant": row["significant"],
         }
 

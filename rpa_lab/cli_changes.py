@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["commands"]
 
 commands = typer.Typer()
+
+_MOST: Final = 12  # parts of a change
 
 Baseline = Annotated[
     str | None,
@@ -176,27 +178,44 @@ def note(
 def _compared(found: Comparison) -> None:
     import polars as pl
 
-    from rpa_lab.readable import column_texts
+    from rpa_lab.readable import figure_text
 
     print(found.sentence)
-    cells = column_texts(found.table, most=found.table.height)
+    base = found.table.filter(pl.col("group") == found.against).select("metric", base="value")
+    others = found.table.filter(pl.col("group") != found.against).join(base, on="metric", maintain_order="left")
 
-    def between(name: str) -> pl.Series:
-        pairs = zip(cells[name], cells[f"{name}_low"], cells[f"{name}_high"], strict=True)
-        said = [value if low == "–" else f"{value} ({low} to {high})" for value, low, high in pairs]
-        return pl.Series(said, dtype=pl.String)
+    def figures(name: str) -> pl.Series:
+        said = [figure_text(value, unit) for value, unit in others.select(name, "unit").iter_rows()]
+        return pl.Series(name, said, dtype=pl.String)
 
-    shown = found.table.select(
+    shown = others.select(
         "metric",
         "group",
-        pl.Series("value", cells["value"], dtype=pl.String),
         "n",
-        between("difference"),
-        between("ratio"),
-        pl.Series("q_value", cells["q_value"], dtype=pl.String),
-        surely=_verdicts(found.table["significant"]),
+        figures("value"),
+        figures("base").alias("against"),
+        _differences(others),
+        "ratio",
+        "q_value",
+        surely=_verdicts(others["significant"]),
     )
     show(shown, title=f"Against {found.against} ({found.level * 100:g} % intervals); {found.counted}")
+
+
+def _differences(table: pl.DataFrame) -> pl.Series:
+    """Differences with their intervals: durations as such, rates in points."""
+    import polars as pl
+
+    from rpa_lab.units import duration_text, number_text
+
+    rows = table.select("unit", "difference", "difference_low", "difference_high").iter_rows()
+    said = []
+    for unit, *values in rows:
+        text = duration_text if unit == "ms" else number_text
+        difference, low, high = ("–" if value is None else text(value) for value in values)
+        between = "" if low == "–" else f" ({low} to {high})"
+        said.append(f"{difference}{' points' if unit == 'percent' and difference != '–' else ''}{between}")
+    return pl.Series("difference", said, dtype=pl.String)
 
 
 def _attributions(found: Attributions) -> None:
@@ -218,6 +237,7 @@ def _attributions(found: Attributions) -> None:
         surely=_verdicts(table["significant"]),
         largest_part=pl.Series(parts, dtype=pl.String),
         of_it=_with_bounds(table, "part_ms", "part_low_ms", "part_high_ms"),
+        sure_part=_verdicts(table["sure_part"]),
     )
     show(shown, title=_periods(found))
 
@@ -235,7 +255,7 @@ def _attribution(found: Attribution) -> None:
     if found.versions.height > 1:
         show(found.versions, title="By version")
     if found.tail is not None:
-        show(_parts(found, found.tail.parts), title=found.tail.sentence)
+        show(_parts(found, found.tail.parts), title=found.tail.sentence, most=_MOST)
 
 
 def _parts(found: Attribution, parts: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,10 @@ import rpa_lab
 
 PUBLIC = [
     "ArchiveStorage",
+    "AttributionAnalyzer",
+    "ComparativeAnalyzer",
     "ExecutionMetrics",
+    "HistoryAnalyzer",
     "KpiAnalyzer",
     "Lab",
     "MetricsCollector",

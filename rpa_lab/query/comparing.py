@@ -21,6 +21,7 @@ from rpa_lab.query.held_against import Against, Held
 from rpa_lab.query.measure import Measure
 from rpa_lab.query.sides import DAY, Side, rows_of
 from rpa_lab.storage.store import TimeSeriesStore
+from rpa_lab.units import names_text
 
 __all__ = ["compare_sides", "compared", "measures_named"]
 
@@ -235,10 +236,17 @@ def _rows(measure: Measure, names: Sequence[str], cells: Cells, found: Against) 
 
 def _counted(measures: Sequence[Measure]) -> str:
     """Which rows are counted, in words."""
-    narrowed = [measure for measure in measures if measure.status is not None]
-    timed = [measure for measure in measures if measure.status is None and measure.sample is not None]
-    said = [f"“{each.name}” is of {each.status} {each.metric.table.name} only" for each in narrowed]
-    said += [f"“{each.name}” is of all {each.metric.table.name} with a value, failed ones too" for each in timed]
+    of: dict[str, list[str]] = {}
+    for each in measures:
+        rows = each.metric.table.name
+        if each.status is not None:
+            of.setdefault(f"{each.status} {rows} only", []).append(f"“{each.name}”")
+        elif each.sample is not None:
+            of.setdefault(f"all {rows} with a value, failed ones too", []).append(f"“{each.name}”")
+    said = [
+        f"{names_text(names, 'metric', most=6)} {'is' if len(names) == 1 else 'are'} of {which}"
+        for which, names in of.items()
+    ]
     return "; ".join(said) or "all rows"
 
 

@@ -60,20 +60,9 @@ def most_changed(found: Attributions, *, otherwise: pl.DataFrame) -> str:
     Returns
     -------
     str
-        Of those whose mean changed surely the one with the least p-value; of the others the one whose largest part is
-        sure and largest beside the mean before, as what days differ by hides such a part in the mean; else the one with
-        the least p-value. Of equals the first by name.
+        The first of `found`.
     """
-    sure_part = pl.col("notable") & ~pl.col("significant").fill_null(value=False)
-    size = (pl.col("part_ms") / pl.col("baseline_mean_ms")).abs()
-    ranked = found.table.sort(
-        pl.col("significant").fill_null(value=False),
-        pl.when(sure_part).then(size).otherwise(-1.0),
-        pl.col("p_value").fill_null(1.0),
-        "workflow_id",
-        descending=[True, True, False, False],
-    )
-    return str(ranked["workflow_id"][0]) if ranked.height else str(busiest(otherwise))
+    return str(found.table["workflow_id"][0]) if found.table.height else str(busiest(otherwise))
 
 
 def versions_to_compare(found: Attribution, *, most: int = 6) -> list[str]:

@@ -103,6 +103,14 @@ class Attribution(Result):
     warnings: tuple[str, ...] = ()
 
     @property
+    def sure_parts(self) -> pl.DataFrame:
+        """The rows of `parts` that hold; where the change as a whole doesn't, by a fifth of the errors allowed."""
+        if self.significant:
+            return self.parts.filter("notable")
+        # parts hidden by what days differ by
+        return self.parts.filter(pl.col("notable") & (pl.col("p_value") <= (1 - self.level) * _SURER))
+
+    @property
     def sentence(self) -> str:
         """What it says: the change, and the parts that matter; or that nothing is sure."""
         if self.change_ms is None:
@@ -131,7 +139,7 @@ class Attribution(Result):
     def _notable(self) -> tuple[list[str], list[str]]:
         """The parts that hold and matter, in words: those in the direction of the change, and those against it."""
         least = abs(self.change_ms or 0.0) * _WORTH_NAMING
-        kept = self.parts.filter(pl.col("notable") & (pl.col("change_ms").abs() >= least))
+        kept = self.sure_parts.filter(pl.col("change_ms").abs() >= least)
         along = kept.filter(pl.col("change_ms").sign() == np.sign(self.change_ms or 0.0))
         texts = [
             [part_text(row, strata=self.strata, by=self.by) for row in side.head(_NAMED).iter_rows(named=True)]
@@ -146,12 +154,10 @@ class Attribution(Result):
         return f" Against that, {', '.join(text.replace(' because', f' {less} because', 1) for text in others)}."
 
     def _sure_beside(self, since: str) -> str:
-        """Parts that hold though the whole doesn't: they are hidden by what days differ by."""
-        surer = (1 - self.level) * _SURER
-        kept = self.parts.filter(pl.col("notable") & (pl.col("p_value") <= surer)).head(1)
-        if kept.is_empty():
+        """The largest part that holds though the whole doesn't."""
+        if self.sure_parts.is_empty():
             return ""
-        row = kept.row(0, named=True)
+        row = self.sure_parts.row(0, named=True)
         more = "more" if row["change_ms"] > 0 else "less"
         text = part_text(row, strata=self.strata, by=self.by).replace(" because", f" {more} because", 1)
         return f" Of its parts one is sure: {text}{since}."
@@ -161,10 +167,12 @@ class Attribution(Result):
 class Attributions(Result):
     """Why each workflow's runs take longer or less long; `table` has one row per workflow.
 
-    Sure changes first, then the largest in percent: workflow_id, baseline_runs, current_runs, baseline_mean_ms,
-    current_mean_ms, change_ms, change_low_ms, change_high_ms, change_percent, basis, p_value, q_value (p corrected for
-    the number of workflows by Benjamini-Hochberg), significant (q_value ≤ 1 - level; null where undecided), the largest
-    part's kind, node_id, part_ms, part_low_ms, part_high_ms and notable, sentence, doubts.
+    Sure changes first, then those of which a part is sure, each the largest first, then by p-value: workflow_id,
+    baseline_runs, current_runs, baseline_mean_ms, current_mean_ms, change_ms, change_low_ms, change_high_ms,
+    change_percent, basis, p_value, q_value (p corrected for the number of workflows by Benjamini-Hochberg),
+    significant (q_value ≤ 1 - level; null where undecided), the largest part's (of sure parts, if there are any)
+    kind, node_id, part_ms, part_low_ms and part_high_ms, sure_part (whether a part is sure, corrected for the
+    number of workflows as well), sentence, doubts.
     Workflows without completed runs in one of the periods are counted in `warnings`.
     """
 
@@ -180,8 +188,10 @@ class Attributions(Result):
     @property
     def sentence(self) -> str:
         """How many workflows changed, and the first one's sentence."""
-        sure = self.table.filter(pl.col("significant"))
-        if sure.is_empty():
-            return f"Of {count_text(self.table.height, 'workflow')} none takes longer or less long for sure."
-        of = f"{sure.height:,} of {count_text(self.table.height, 'workflow')}"
-        return f"{of} take longer or less long. {sure['sentence'][0]}"
+        sure = self.table.filter("significant")
+        every = count_text(self.table.height, "workflow")
+        if sure.height:
+            return f"{sure.height:,} of {every} take longer or less long. {sure['sentence'][0]}"
+        hidden = self.table.filter("sure_part")
+        none = f"Of {every} none takes longer or less long for sure"
+        return f"{none}. {hidden['sentence'][0]}" if hidden.height else f"{none}."

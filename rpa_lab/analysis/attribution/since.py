@@ -35,7 +35,7 @@ def dated(found: Attribution, store: TimeSeriesStore, spans: tuple[Span, Span]) 
     Attribution
         `found` itself where no cause is sure, or no level moved in its direction.
     """
-    causes = found.parts.filter(pl.col("notable"))
+    causes = found.sure_parts
     if found.significant:
         causes = causes.filter(pl.col("change_ms").sign() == pl.lit(found.change_ms).sign())
     if causes.is_empty():

@@ -32,12 +32,11 @@ _LARGEST: Final = {
     "part_ms": "change_ms",
     "part_low_ms": "low_ms",
     "part_high_ms": "high_ms",
-    "notable": "notable",
 }
 
 
 def attributions_table(found: Sequence[Attribution], *, level: float) -> pl.DataFrame:
-    """One row per workflow, sure changes first, then the largest in percent.
+    """One row per workflow, sure changes first, then those of which a part is sure, each the largest in percent first.
 
     Parameters
     ----------
@@ -57,23 +56,32 @@ def attributions_table(found: Sequence[Attribution], *, level: float) -> pl.Data
     """
     found = _corrected_parts(found, level=level)
     facts = pl.DataFrame({name: [getattr(one, name) for one in found] for name in _FACTS}, schema=_FACTS)
-    largest = [one.parts.head(1).select(**{new: pl.col(name) for new, name in _LARGEST.items()}) for one in found]
     q_values = _corrected(facts["p_value"])
     significant = (q_values <= 1 - level + 1e-12).alias("significant")
-    sentences = [
-        replace(one, p_value=q, significant=sure).sentence
-        for one, q, sure in zip(found, q_values, significant, strict=True)
+    judged = [
+        replace(one, p_value=q, significant=sure) for one, q, sure in zip(found, q_values, significant, strict=True)
     ]
-    said = {"sentence": sentences, "doubts": ["; ".join(one.warnings) or None for one in found]}
+    named = [one.sure_parts if one.sure_parts.height else one.parts for one in judged]
+    largest = [parts.head(1).select(**{new: pl.col(name) for new, name in _LARGEST.items()}) for parts in named]
+    said = {
+        "sure_part": [one.sure_parts.height > 0 for one in judged],
+        "sentence": [one.sentence for one in judged],
+        "doubts": ["; ".join(one.warnings) or None for one in judged],
+    }
     beside = pl.concat(largest) if largest else _NO_LARGEST
     return pl.concat(
         [facts, pl.DataFrame([q_values, significant]), beside, pl.DataFrame(said, schema=_SAID)],
         how="horizontal",
     ).sort(
         pl.col("significant").fill_null(value=False),
-        pl.col("change_percent").abs(),
+        "sure_part",
+        pl.when("significant")
+        .then(pl.col("change_percent").abs() / 100)
+        .when("sure_part")
+        .then((pl.col("part_ms") / pl.col("baseline_mean_ms")).abs())
+        .otherwise(-pl.col("p_value")),
         "workflow_id",
-        descending=[True, True, False],
+        descending=[True, True, True, False],
         nulls_last=True,
     )
 
@@ -81,9 +89,8 @@ def attributions_table(found: Sequence[Attribution], *, level: float) -> pl.Data
 _NO_LARGEST: Final = pl.DataFrame(
     schema={"kind": pl.String, "node_id": pl.String}
     | dict.fromkeys(("part_ms", "part_low_ms", "part_high_ms"), pl.Float64)
-    | {"notable": pl.Boolean}
 )
-_SAID: Final = {"sentence": pl.String, "doubts": pl.String}
+_SAID: Final = {"sure_part": pl.Boolean, "sentence": pl.String, "doubts": pl.String}
 
 
 def _corrected_parts(found: Sequence[Attribution], *, level: float) -> list[Attribution]:

@@ -234,7 +234,7 @@ def test_a_slow_step_is_named_with_its_bounds(tmp_path: Path) -> None:
     assert 280 < slower["low_ms"] < slower["change_ms"] < slower["high_ms"] < 320
     assert found.parts.filter("notable").height == 1
     assert found.sentence.startswith("Runs of w take 296 ms longer (20 %), of which 296 ms (289 ms to 303 ms)")
-    assert "because “submit” takes 30 % longer." in found.sentence
+    assert "because “submit” takes 30 % longer since 1 November." in found.sentence
 
     change = RecordedChange(
         at=datetime(2026, 11, 1, tzinfo=UTC), kind="version", workflow_id="w", version="2.4", host=None,
