@@ -246,10 +246,7 @@ def _attribution(found: Attribution) -> None:
     print(found.sentence)
     if found.change_ms is None:
         return
-    show(
-        _parts(found, found.parts),
-        title=f"{_periods(found)}: parts of the mean duration's change, which they add up to",
-    )
+    show(_parts(found, found.parts), title=f"{_periods(found)}: parts of the change, adding up to it", most=_MOST)
     if found.strata is not None:
         show(found.strata, title=f"By {found.by}")
     if found.versions.height > 1:

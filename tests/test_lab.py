@@ -9,7 +9,10 @@ import polars as pl
 import pytest
 
 from rpa_lab import (
+    AttributionAnalyzer,
+    ComparativeAnalyzer,
     ExecutionMetrics,
+    HistoryAnalyzer,
     KpiAnalyzer,
     Lab,
     MetricsCollector,
@@ -102,9 +105,32 @@ def test_what_is_asked_of_lab_is_answered_by_the_analysers(lab: Lab) -> None:
     assert lab.service_levels("all").equals(kpis.service_levels(all_time))
 
 
+def test_what_changed_is_answered_by_the_analysers_too(lab: Lab) -> None:
+    store, before, now = lab.store, lab.span("2026-11-03"), lab.span("2026-11-04")
+    attributing, history = AttributionAnalyzer(store), HistoryAnalyzer(store)
+
+    found = lab.attribution("invoices", "2026-11-03", "2026-11-04")
+    assert found.to_dict() == attributing.attribute("invoices", before, now).to_dict()
+    assert found.change_ms == pytest.approx(2000.0)  # runs of 1, 2 and 3 s against one of 0 s
+    assert lab.attribution("invoices", "24h", "2026-11-04").to_dict() == found.to_dict()
+    assert lab.attribution("invoices", current="2026-11-04").to_dict() == found.to_dict()
+    assert lab.attributions(before, now).to_dict() == attributing.attribute_all(before, now).to_dict()
+    days = {"by": "period", "groups": ["2026-11-03", "2026-11-04"], "workflow_id": "invoices"}
+    assert lab.compare(**days).to_dict() == ComparativeAnalyzer(store).compare(**days).to_dict()
+    assert lab.compare(**days, metrics="count").table["value"].to_list() == [1, 3]
+    change_id = lab.note("new selector", workflow_id="invoices", at="2026-11-04", kind="selector")
+    assert store.read("changes")["change_id"].to_list() == [change_id]
+    assert lab.history("invoices", "all").to_dict() == history.history("invoices", "all").to_dict()
+    assert "new selector" in lab.history("invoices", "all").events["text"]
+    assert lab.change_points(None, "all").to_dict() == history.change_points(period="all").to_dict()
+
+
 @pytest.mark.parametrize(
     "name",
-    ["breakdown", "reliability", "failures", "failed_runs", "messages", "recoveries", "kpis", "performance", "waiting"],
+    [
+        *("breakdown", "reliability", "failures", "failed_runs", "messages", "recoveries", "kpis", "performance"),
+        *("waiting", "history", "change_points"),
+    ],
 )
 def test_every_analysis_takes_the_workflow_first_and_then_the_period(lab: Lab, name: str) -> None:
     assert [*signature(getattr(lab, name)).parameters][:2] == ["workflow_id", "period"]

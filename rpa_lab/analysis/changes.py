@@ -159,12 +159,17 @@ class ChangePoints(Result):
 
     @property
     def sentence(self) -> str:
-        """What moved in workflows as wholes; of none, that nothing did."""
+        """What moved in workflows as wholes; where none did, in steps; of none, that nothing did."""
         whole = [point.sentence for point in self.points if point.node_id is None]
-        if not whole:
-            return "" if self.warnings else "No workflow's level moved."
-        more = len(whole) - _SAID
-        return " ".join(whole[:_SAID]) + (f" And {more} more." if more > 0 else "")
+        steps = [point.sentence for point in self.points if point.node_id is not None]
+        told = whole or steps
+        if not told and self.warnings:
+            return ""
+        none = "No workflow's level moved."
+        if self.workflow_id is not None:
+            none = f"The level of {self.workflow_id} as a whole didn't move."
+        more = f"And {len(told) - _SAID} more." if len(told) > _SAID else ""
+        return " ".join(filter(None, ["" if whole else none, *told[:_SAID], more]))
 
 
 def points_of(beside: pl.DataFrame, *, tz: str, level: float) -> Iterator[ChangePoint]:
