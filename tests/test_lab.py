@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -115,7 +116,7 @@ def test_what_changed_is_answered_by_the_analysers_too(lab: Lab) -> None:
     assert lab.attribution("invoices", "24h", "2026-11-04").to_dict() == found.to_dict()
     assert lab.attribution("invoices", current="2026-11-04").to_dict() == found.to_dict()
     assert lab.attributions(before, now).to_dict() == attributing.attribute_all(before, now).to_dict()
-    days = {"by": "period", "groups": ["2026-11-03", "2026-11-04"], "workflow_id": "invoices"}
+    days: dict[str, Any] = {"by": "period", "groups": ["2026-11-03", "2026-11-04"], "workflow_id": "invoices"}
     assert lab.compare(**days).to_dict() == ComparativeAnalyzer(store).compare(**days).to_dict()
     assert lab.compare(**days, metrics="count").table["value"].to_list() == [1, 3]
     change_id = lab.note("new selector", workflow_id="invoices", at="2026-11-04", kind="selector")
