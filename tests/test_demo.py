@@ -30,6 +30,7 @@ def test_the_demo_shows_real_and_simulated_robots_and_replaces_an_earlier_one(tm
     assert any("step 'register > open' takes" in fault for fault in done.faults)
     assert done.notebook.is_file()
     lab = Lab(done.store)
+    assert lab.scan("changes", "all").collect()["text"].str.contains("the portal was updated").sum() == 1
     assert lab.executions("all").height == done.executions + 8
     assert "8 executions (6 completed, 1 failed, 1 cancelled)" in done.robot
     assert len(done.faults) == 2
