@@ -94,7 +94,8 @@ def test_robots_are_compared_by_completed_runs_with_their_success_rate_beside(st
         "Nothing differs from r1 by more than chance explains (1 difference looked at, 95 %). "
         "Undecided: 4, of which too little is known."
     )
-    assert "“avg of completed” is of completed executions only" in found.counted
+    three = "“avg of completed”, “p50 of completed” and “p95 of completed”"
+    assert found.counted == f"{three} are of completed executions only"
     asked = ComparativeAnalyzer(store).compare("robot", groups=["r1", "r2"], period=NOVEMBER, metrics="avg")
     assert asked.table["value"].to_list() == [12_000.0, 14_000.0]
     assert "failed ones too" in asked.counted
