@@ -45,7 +45,7 @@ def history_timeline(
         `History.days`: one row per day with runs: ``date``, ``level_ms`` (a typical duration), ``n``, ``segment_ms``
         (the fitted level; null where none was fitted).
     events : polars.DataFrame
-        `History.events`: ``at`` and ``until`` (UTC; null: at once), ``kind``, ``node_id``, ``text``.
+        `History.events`: ``at`` and ``until`` (null: at once), ``kind``, ``node_id``, ``text``.
     workflow_id : str
         Whose history it is.
     tz : str
@@ -85,6 +85,8 @@ def history_timeline(
     levels = _levels(drawn, whole, tz, unit)
     hollow = bool((known["n"] < FEW).any())
     notes = ["dots: days", "line: fitted level", *([f"hollow: fewer than {FEW} runs"] if hollow else [])]
+    if of_steps.height:
+        notes.append(f"diamonds: {_of_steps(of_steps)}")
     if whole.height:
         notes.append("shaded: when it changed, 95 %")
     if shown.height > _MOST_EVENTS:
@@ -282,15 +284,20 @@ def _title(known: pl.DataFrame, points: pl.DataFrame) -> str:
     whole = points.filter(pl.col("node_id").is_null()).sort("on")
     if known.height == 1:
         return f"A run takes about {duration_text(known['level_ms'][0])}, on the one day"
+    of_steps = points.filter(pl.col("node_id").is_not_null())
     if whole.is_empty():
-        steps = points["node_id"].n_unique()
-        levels = "one step's level" if steps == 1 else f"the levels of {steps} steps"
-        beside = f", though {levels} changed" if steps else ""
-        return f"No change of level is found in {count_text(known.height, 'day')}{beside}"
+        beside = f", but {_of_steps(of_steps)}" if of_steps.height else ""
+        return f"No change of whole runs is found in {count_text(known.height, 'day')}{beside}"
     on: date = whole["on"][-1]
     change = whole["change"][-1]
     since = f"{on.day} {on:%B}"
     if whole.height == 1:
-        return f"The level changed once, on {since}; {change}"
+        return f"Whole runs changed level once, on {since}; {change}"
     times = "twice" if whole.height == 2 else f"{whole.height} times"
-    return f"The level changed {times}; last on {since}, {change}"
+    return f"Whole runs changed level {times}; last on {since}, {change}"
+
+
+def _of_steps(points: pl.DataFrame) -> str:
+    """How many changes there are of how many steps."""
+    steps = points["node_id"].n_unique()
+    return f"{count_text(points.height, 'change')} of {'one step' if steps == 1 else f'{steps} steps'}"

@@ -149,3 +149,10 @@ def test_a_messy_fleet_written_twice_changes_nothing(tmp_path: Path) -> None:
     assert {name: (one.rows, one.already_there) for name, one in again.items()} == {
         name: (0, one.rows) for name, one in first.items()
     }
+
+
+def test_a_path_is_as_good_as_a_store(made: Fleet, tmp_path: Path) -> None:
+    for number, where in enumerate((str(tmp_path / "0"), tmp_path / "1")):
+        written = made.write(where)
+        read = TimeSeriesStore(tmp_path / f"{number}").read("executions")
+        assert written["executions"].rows == read.height == made.executions.height > 0
