@@ -122,9 +122,8 @@ def test_times_are_those_of_the_zone_and_say_so(store: TimeSeriesStore) -> None:
         assert release["at"] == datetime(2026, 10, 3, 5, tzinfo=UTC)
         assert (release["at"].day, f"{release['at']:%H:%M}") == (day, clock)
         assert f"2026-10-0{day} {clock}" in found._repr_html_()
-        (change,) = {p.nearest_change for p in found.change_points.points if p.nearest_change} or {None}
-        assert change is not None
-        assert change.sentence == f"{day} October: version 2.4."
+        near = {point.nearest_change for point in found.change_points.points} - {None}
+        assert [change.sentence for change in near if change] == [f"{day} October: version 2.4."]
 
 
 def test_a_degradation_says_since_when_and_what_was_changed_then(store: TimeSeriesStore) -> None:

@@ -152,7 +152,7 @@ def test_a_messy_fleet_written_twice_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_path_is_as_good_as_a_store(made: Fleet, tmp_path: Path) -> None:
-    for number, where in enumerate((str(tmp_path / "0"), tmp_path / "1")):
-        written = made.write(where)
+    by_text, by_path = made.write(str(tmp_path / "0")), made.write(tmp_path / "1")
+    for number, written in enumerate((by_text, by_path)):
         read = TimeSeriesStore(tmp_path / f"{number}").read("executions")
         assert written["executions"].rows == read.height == made.executions.height > 0
