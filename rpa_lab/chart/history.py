@@ -27,6 +27,7 @@ _GAP: Final = 16  # between the upper part and the lanes
 _MOST_EVENTS: Final = 800
 
 _POINT: Final = "change point"
+_DRIFT: Final = "drift"
 
 
 def history_timeline(
@@ -77,6 +78,7 @@ def history_timeline(
     shown = _within(events.filter(pl.col("kind") != _POINT), first, last, tz).with_columns(
         pl.col("text").str.strip_prefix(f"{workflow_id} ")  # it stands above all of them
     )
+    slow = shown.filter((pl.col("kind") == _DRIFT) & pl.col("node_id").is_null())
     whole, of_steps = points.filter(pl.col("node_id").is_null()), points.filter(pl.col("node_id").is_not_null())
     marks, lane_rows = lane_marks(pl.concat([_as_events(of_steps), shown.tail(_MOST_EVENTS)]), first=first, last=last)
     unit = time_unit(known["level_ms"].to_list())
@@ -95,7 +97,7 @@ def history_timeline(
     if lane_rows:
         below = lane_layers(marks, lane_rows, top=_LEVELS + _GAP, bottom=height, days=drawn, tz=tz)
         layers.append(alt.layer(*below))
-    chart = finish(*layers, title=_title(known, points), subtitle=[subtitle, " · ".join(notes)], height=height)
+    chart = finish(*layers, title=_title(known, points, slow), subtitle=[subtitle, " · ".join(notes)], height=height)
     separate: alt.LayerChart = chart.resolve_scale(y="independent", color="independent", shape="independent")
     return separate
 
@@ -280,13 +282,16 @@ def _subtitle(known: pl.DataFrame, workflow_id: str, tz: str) -> str:
     return f"{short(workflow_id)} · {count_text(n, 'run')} on {count_text(known.height, 'day')} · days in {tz}"
 
 
-def _title(known: pl.DataFrame, points: pl.DataFrame) -> str:
+def _title(known: pl.DataFrame, points: pl.DataFrame, slow: pl.DataFrame) -> str:
     whole = points.filter(pl.col("node_id").is_null()).sort("on")
     if known.height == 1:
         return f"A run takes about {duration_text(known['level_ms'][0])}, on the one day"
     of_steps = points.filter(pl.col("node_id").is_not_null())
     if whole.is_empty():
         beside = f", but {_of_steps(of_steps)}" if of_steps.height else ""
+        if slow.height:
+            begin, end, text = slow.select("at", "until", "text").row(0)
+            return f"Whole runs {text}, from {begin.day} {begin:%B} to {end.day} {end:%B}{beside}"
         return f"No change of whole runs is found in {count_text(known.height, 'day')}{beside}"
     on: date = whole["on"][-1]
     change = whole["change"][-1]

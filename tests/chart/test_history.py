@@ -95,6 +95,18 @@ def test_changes_of_whole_runs_and_of_steps_are_counted_apart() -> None:
     assert Chart.of(only_steps).title == "No change of whole runs is found in 26 days, but 3 changes of 2 steps"
 
 
+def test_a_slow_move_is_a_change_too(draw: Draw) -> None:
+    events = _events((5, 24 * 12, "drift", "moved slowly by +67 %"))
+    of_step = events.with_columns(node_id=pl.lit("login"))
+
+    assert Chart.of(_draw(_days(30, changed=40), events, change_points=_points())).title == (
+        "Whole runs moved slowly by +67 %, from 6 October to 18 October"
+    )
+    chart = _draw(_days(30, changed=40), of_step, change_points=_points())
+    assert Chart.of(chart).title == "No change of whole runs is found in 26 days"
+    assert "drifts" in draw(chart)
+
+
 def test_a_level_holds_over_days_without_runs_until_it_changes() -> None:
     chart = _draw(_days(15, changed=13), _events(), change_points=_points(13))
     fitted = {row["at"][:10]: (row["n"], row["segment"]) for row in _data(chart, "segment")}
