@@ -15,12 +15,13 @@ import polars as pl
 
 from rpa_lab.analysis.breakdown import GROUPS
 from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.inference.resampling import LEAST_DAYS
 from rpa_lab.period import Span, zone
 from rpa_lab.query.comparing import compare_sides, measures_named
 from rpa_lab.query.comparison import Comparison
 from rpa_lab.query.measure import measure_of
-from rpa_lab.query.recorded import recorded_span
-from rpa_lab.query.sides import Side, rows_of
+from rpa_lab.query.recorded import local_dates, recorded_span
+from rpa_lab.query.sides import DAY, Side, rows_of
 from rpa_lab.schema import table_named
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
@@ -78,8 +79,9 @@ class ComparativeAnalyzer:
             What makes a group: a word of `rpa_lab.analysis.breakdown.GROUPS` (``"robot"``, ``"version"``, ``"step"``),
             a column of names (``"workflow_version"``), or ``"period"``.
         groups : sequence of str, optional
-            Which, in this order; default all that ran in the period: versions from the one that was first to run at
-            all, others from the one with most rows. Of periods: what a `Period` is made of, ``["2026-10", "2026-11"]``.
+            Which, in this order; default all that ran in the period, those with most rows first. Versions: in the order
+            of their first runs, before them the oldest one that ran on 10 days of the period. Of periods: what a
+            `Period` is made of, ``["2026-10", "2026-11"]``.
         metrics : str or sequence of str
             As for a query, ``"p95"`` or ``"avg(steps.retry_count)"``, with ``of completed`` after it where only such
             rows are meant. Default `METRICS`; of periods (and sides that only their periods tell apart) ``count`` too;
@@ -186,7 +188,7 @@ class ComparativeAnalyzer:
             if len(known) < 2:
                 self.store.check_workflow(only.get("workflow_id"))
                 raise InputError(self._nothing(table, column, known, span))
-            names = self._oldest_first(known, only) if column == _VERSION else known
+            names = self._old_against_new(known, only, span) if column == _VERSION else known
         else:
             names = [str(group) for group in ([groups] if isinstance(groups, str) else groups)]
             if not set(names) <= set(known):
@@ -198,15 +200,24 @@ class ComparativeAnalyzer:
             warnings += _about_pooled(there.filter(pl.col(column).is_in(names)), _WITHIN[column])
         return [Side(name=name, span=span, filters=only, column=column) for name in names], tuple(warnings)
 
-    def _oldest_first(self, versions: list[str], only: dict[str, Any]) -> list[str]:
-        """The versions by when the first run of each began, in whatever period."""
-        ever = [Side(name="all", span=self.store.span("all"), filters=only)]
-        at = [_VERSION, "started_at"]
-        first = self.store.collect(
-            lambda: rows_of(self.store, ever, "executions", at).group_by(_VERSION).agg(pl.col("started_at").min())
-        )
-        ordered = first.sort("started_at", _VERSION, nulls_last=True).filter(pl.col(_VERSION).is_in(versions))
-        return ordered[_VERSION].to_list()
+    def _old_against_new(self, versions: list[str], only: dict[str, Any], span: Span) -> list[str]:
+        """The versions by when each first ran at all; in front the oldest with days enough in the period."""
+        first = self._of_versions(self.store.span("all"), only, pl.col("started_at").min().alias("first"))
+        days = self._of_versions(span, only, pl.col(DAY).n_unique().alias("days"))
+        known = days.join(first, on=_VERSION, validate="1:1").filter(pl.col(_VERSION).is_in(versions))
+        enough = pl.col("days").clip(upper_bound=LEAST_DAYS)
+        order = [enough, "first", _VERSION]
+        base = known.sort(order, descending=[True, False, False], nulls_last=True)[_VERSION][0]
+        ordered = known.sort("first", _VERSION, nulls_last=True)[_VERSION].to_list()
+        return [base, *(version for version in ordered if version != base)]
+
+    def _of_versions(self, span: Span, only: dict[str, Any], what: pl.Expr) -> pl.DataFrame:
+        whole = [Side(name="all", span=span, filters=only)]
+
+        def plan() -> pl.LazyFrame:
+            return rows_of(self.store, whole, "executions", [_VERSION, "started_at"]).group_by(_VERSION).agg(what)
+
+        return self.store.collect(plan)
 
     def _nothing(self, table: str, column: str, known: list[str], span: Span) -> str:
         """That there are too few groups to compare, and where there are rows."""
@@ -215,7 +226,8 @@ class ComparativeAnalyzer:
         recorded = recorded_span(self.store, [table])
         where = "the store holds none at all"
         if recorded.length:
-            where = f"records are of {recorded.describe()} (see period, and as_of='latest')"
+            days = local_dates(recorded)
+            where = f"records are of {days[0]} to {days[-1]} (see period, and as_of='latest')"
         return f"nothing to compare: no {table} with a {column} in {span.describe()}; {where}"
 
 
@@ -273,7 +285,7 @@ def _metrics(said: str | Sequence[str], table: str, sides: Sequence[Side]) -> li
     return [*METRICS, "count"] if only_periods else list(METRICS)
 
 
-def _no_part(name: object, part: object) -> InputError:
+def _no_part(name: object, part: object) -> Exception:
     """A side has a part that sides don't have; a column belongs into its filters."""
     if part in table_named("executions").readable or part in table_named("steps").readable:
         return InputError(f"side {quote(name)} has {quote(part)}, which is a column: put it into its filters")

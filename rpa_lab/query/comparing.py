@@ -83,7 +83,7 @@ def compare_sides(
     table, doubts = compared(rows, spans, measures, names=names, recorded=recorded, level=level, seed=seed)
     today = store.now.astimezone(zone(recorded.tz)).date()
     whole = Span(min(span.start for span in spans), max(span.end for span in spans), spans[0].tz)
-    unrecorded = about_recorded(names, spans, recorded, today=today)
+    unrecorded = about_recorded(names, spans, recorded, today=today, measures=measures)
     said = [*warnings, *unrecorded, *doubts, *_about_rows(store, rows, spans)]
     return Comparison(
         by=by,
@@ -252,6 +252,8 @@ def _about_days(
     ran = [each.ran for measure, each in zip(measures, cells, strict=True) if measure.kind != "total"]
     days, of = np.min([(each > 0).sum(axis=0) for each in ran or [cells[0].ran]], axis=0), np.array(names)
     few, fewer = of[days < LEAST_DAYS], of[days < LEAST_A_SIDE]
+    if not days.any():  # whatever it is, it isn't for want of days
+        few = fewer = of[:0]
     if len(few):
         said.append(
             f"fewer than {LEAST_DAYS} days with runs of {_some(few)}: intervals there speak of these runs only, not of "

@@ -78,7 +78,7 @@ class Comparison(Result):
 
     @property
     def sentence(self) -> str:
-        """What it says, in some sentences: how many differences are more than chance, and the surest of largest effect."""
+        """What it says, in some sentences: how many differences are sure, and the surest, of these the largest ones."""
         known = self.table.filter(pl.col("group") != self.against, pl.col("q_value").is_not_null())
         undecided = self.table.height - len(self.metrics) - known.height
         tail = f" Undecided: {undecided:,}, of which too little is known." if undecided else ""
@@ -128,13 +128,16 @@ class Comparison(Result):
         if len(without) == len(self.groups) - 1:
             return f"Only {self.against} has values: there is nothing to hold against it."
         if all(measure_of(metric, table=self._of).kind == "extreme" for metric in self.metrics):
+            differ = "differs" if len(self.metrics) == 1 else "differ"
             return (
-                f"Whether {', '.join(self.metrics)} differ by more than chance can't be told: days don't say how far a "
-                "smallest or a greatest value can be trusted."
+                f"Whether {', '.join(self.metrics)} {differ} by more than chance can't be told: days don't say how far "
+                "a smallest or a greatest value can be trusted."
             )
+        ends = self.table.select(least=pl.col("days").min(), most=pl.col("days").max()).row(0)
+        days = dict.fromkeys(f"{end:,}" for end in ends)
         return (
             f"Whether anything differs from {self.against} can't be told: {LEAST_A_SIDE} days with runs a side are "
-            f"needed, and there are {self.table['days'].min():,} to {self.table['days'].max():,}."
+            f"needed, and there are {' to '.join(days)}."
         )
 
 

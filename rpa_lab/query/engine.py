@@ -180,7 +180,7 @@ class QueryEngine:
         Returns
         -------
         Comparison
-            Values are what `query` says of each workflow.
+            Values are what `query` says of each workflow; in a period without any record none is known.
 
         Raises
         ------

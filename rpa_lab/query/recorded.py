@@ -7,7 +7,7 @@ has none, and isn't one in which nothing ran.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -51,19 +51,21 @@ def recorded_span(store: TimeSeriesStore, tables: Sequence[str] = ()) -> Span:
     whole, now = store.span("all"), store.now
     edges = Span(whole.start, whole.start + _EDGE, whole.tz), Span(whole.end - _EDGE, whole.end, whole.tz)
     for table in dict.fromkeys(["executions", *tables]):
-        at = pl.coalesce(*table_named(table).day_of)
-
-        def found(span: Span, table: str = table, at: pl.Expr = at) -> pl.DataFrame:
-            rows = lambda: store.scan(table, span, columns=table_named(table).day_of)  # noqa: E731
-            return store.collect(lambda: rows().select(first=at.min(), last=at.max()))
-
-        first, last = found(edges[0])["first"].item(), found(edges[1])["last"].item()
+        first, last = _ends(store, table, edges[0])[0], _ends(store, table, edges[1])[1]
         if first is None or last is None:
-            first, last = found(whole).row(0)
-        if first is not None:
+            first, last = _ends(store, table, whole)
+        if first is not None and last is not None:
             days = [Period(each.astimezone(zone(store.tz)).date()).resolve(tz=store.tz) for each in (first, last)]
             return Span(days[0].start, now if last < now < days[1].end else days[1].end, store.tz)
     return Span(now, now, store.tz)
+
+
+def _ends(store: TimeSeriesStore, table: str, span: Span) -> tuple[datetime | None, datetime | None]:
+    """The first and the last record in a period."""
+    columns = table_named(table).day_of
+    at = pl.coalesce(*columns)
+    row = store.collect(lambda: store.scan(table, span, columns=columns).select(first=at.min(), last=at.max())).row(0)
+    return row[0], row[1]
 
 
 def common(span: Span, recorded: Span) -> Span | None:
@@ -82,7 +84,9 @@ def local_dates(span: Span | None) -> pl.Series:
     return pl.date_range(first, last, eager=True).alias("day")
 
 
-def about_recorded(names: Sequence[str], spans: Sequence[Span], recorded: Span, *, today: date) -> list[str]:
+def about_recorded(
+    names: Sequence[str], spans: Sequence[Span], recorded: Span, *, today: date, measures: Sequence[Measure]
+) -> list[str]:
     """That records begin after a period's start or end before its end; of one period of all only if it has none.
 
     Parameters
@@ -95,13 +99,14 @@ def about_recorded(names: Sequence[str], spans: Sequence[Span], recorded: Span, 
         From `recorded_span`.
     today : date
         Up to which a period can be recorded at all.
+    measures : sequence of Measure
+        What is compared.
 
     Returns
     -------
     list of str
     """
-    held = local_dates(common(recorded, recorded))
-    said = []
+    held, said = local_dates(common(recorded, recorded)), []
     several = len(set(spans)) > 1
     for span in dict.fromkeys(spans):
         of = names_text([name for name, each in zip(names, spans, strict=True) if each == span], "group")
@@ -119,10 +124,9 @@ def about_recorded(names: Sequence[str], spans: Sequence[Span], recorded: Span, 
             why = f"records begin on {begin}" if span.end <= recorded.start else f"records end on {end}"
             said.append(f"no day of {of} is recorded, so it isn't compared: {why}")
         elif several and known < len(days):
-            said.append(
-                f"{known} of {len(days)} days of {of} are recorded: {why}. Totals are of these days; significance and "
-                "effects are per recorded day"
-            )
+            totals = ", ".join(measure.name for measure in measures if measure.kind == "total")
+            per_day = f" ({totals}: p, effect and significance are per recorded day)" if totals else ""
+            said.append(f"{known} of {len(days)} days of {of} are recorded: {why}{per_day}")
     return list(dict.fromkeys(said))
 
 
