@@ -115,8 +115,19 @@ def test_days_before_the_first_record_and_after_the_last_are_no_days_without_run
     assert gone.table["value"].to_list() == [93.0, None]
 
 
-def test_all_that_is_there_is_never_still_to_come(released: TimeSeriesStore) -> None:
-    assert not any("to come" in text for text in ComparativeAnalyzer(released).compare(period="all").warnings)
+def test_all_that_is_there_is_never_still_to_come(released: TimeSeriesStore, tmp_path: Path) -> None:
+    """Though it ends at the midnight after the newest record."""
+    now = datetime.now(UTC)
+    rows = [
+        {"execution_id": name, "workflow_id": name, "status": "completed", "duration_ms": 0.0}
+        | {"started_at": now, "completed_at": now}
+        for name in ("orders", "claims")
+    ]
+    store = TimeSeriesStore(tmp_path)
+    store.write_frame("executions", frame("executions", rows))
+
+    for each in (released, store):
+        assert not any("to come" in text for text in ComparativeAnalyzer(each).compare(period="all").warnings)
 
 
 def test_two_months_are_not_warned_of_for_their_weekdays_and_a_weekend_is(released: TimeSeriesStore) -> None:
@@ -185,3 +196,21 @@ def test_an_empty_answer_says_what_is_missing(released: TimeSeriesStore, tmp_pat
     absent = analyzer.compare(period="all", metrics="avg(resources.cpu_percent)")
     assert absent.sentence == "There is nothing to compare: no group has a value of avg(resources.cpu_percent)."
     assert not any("fewer than" in text for text in absent.warnings)
+
+
+def test_steps_of_several_workflows_are_pooled_with_a_warning(tmp_path: Path) -> None:
+    at = datetime(2026, 11, 3, 10, tzinfo=UTC)
+    rows = [
+        {"execution_id": run, "workflow_id": run, "node_id": node, "action_type": "click", "status": "completed"}
+        | {"step_index": 0, "duration_ms": 100.0, "started_at": at, "completed_at": at}
+        for run, node in (("orders", "open"), ("claims", "open"), ("orders", "send"))
+    ]
+    store = TimeSeriesStore(tmp_path, as_of="2026-11-04T00:00Z")
+    store.write_frame("steps", frame("steps", rows))
+    analyzer = ComparativeAnalyzer(store)
+
+    [warned] = [text for text in analyzer.compare("step", period="all").warnings if "pooled" in text]
+    assert warned.startswith("steps of 2 workflows are pooled by name")
+    of_action = [each | {"action_type": "type"} if each["node_id"] == "send" else each for each in rows]
+    store.write_frame("steps", frame("steps", of_action))
+    assert not any("pooled" in text for text in analyzer.compare("action", period="all").warnings)
