@@ -113,12 +113,17 @@ class Attribution(Result):
 
         None with too few days to know what days differ by (`basis` isn't "days").
         """
+        return self.parts.filter(self.sure)
+
+    @property
+    def sure(self) -> pl.Expr:
+        """Whether a row of `parts` is one of `sure_parts`."""
         if self.basis != DAYS:
-            return self.parts.clear()
+            return pl.lit(value=False)
         if self.significant:
-            return self.parts.filter("notable")
+            return pl.col("notable")
         # parts hidden by what days differ by
-        return self.parts.filter(pl.col("notable") & (pl.col("p_value") <= (1 - self.level) * _SURER))
+        return pl.col("notable") & (pl.col("p_value") <= (1 - self.level) * _SURER)
 
     @property
     def first_cause(self) -> dict[str, Any] | None:
@@ -130,7 +135,7 @@ class Attribution(Result):
     def chance_text(self) -> str:
         """How likely chance is, in words: p, or q where it was judged among others."""
         if self.p_value is None:
-            return f"undecided: {LEAST_A_SIDE} days a side are needed at least"
+            return f"{LEAST_A_SIDE} days a side are needed at least"
         if self.workflows == 1:
             return f"p = {self.p_value:.2g}"
         return f"q = {self.p_value:.2g}, p corrected for {self.workflows:,} workflows"
@@ -142,8 +147,7 @@ class Attribution(Result):
             return f"Runs of {self.workflow_id} can't be compared: {self.warnings[0]}."
         said = f"Runs of {self.workflow_id} take {change_text(self.change_ms, self.change_percent)}"
         if self.p_value is None:
-            few = f"undecided whether that is more than chance: {LEAST_A_SIDE} days a side are needed at least"
-            return f"{said}, {few}.{self._beside()}"
+            return f"{said}, undecided whether that is more than chance: {self.chance_text}.{self._beside()}"
         if not self.significant:
             return f"{said}, no more than chance explains ({self.chance_text}).{self._beside()}"
         kept = self.sure_parts if self.basis == DAYS else self.parts.filter("notable")
