@@ -40,7 +40,7 @@ from rpa_lab.period import Span
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 from rpa_lab.units import count_text
 
-__all__ = ["Attribution", "AttributionAnalyzer", "Attributions"]
+__all__ = ["Attribution", "AttributionAnalyzer", "Attributions", "p_value_of_days"]
 
 _LEAST_UNITS = 10  # days, or runs: fewer bound nothing
 _WAYS_EACH = 50  # in which days are to be able to exchange places, for each workflow: 40 give a two-sided 5 % of it
@@ -160,7 +160,7 @@ class AttributionAnalyzer:
         known = [one for one in found if one.change_ms is not None]
         later_first, many = spans[0].start > spans[1].start, len(known)
         finer = [
-            _p_value(of_each[one.workflow_id][1].days, later_first=later_first, seed=seed, workflows=many)
+            p_value_of_days(of_each[one.workflow_id][1].days, later_first=later_first, seed=seed, workflows=many)
             if _WAYS_EACH * many > LEAST_WAYS
             else one.p_value
             for one in known
@@ -263,7 +263,7 @@ def _attribution(
     if not all(counts):
         return unknown
     later_first = spans[0].start > spans[1].start
-    p_value = _p_value(work.days, later_first=later_first, seed=seed)
+    p_value = p_value_of_days(work.days, later_first=later_first, seed=seed)
     strata, nodes = sorted(work.runs["stratum"].unique()), sorted(work.steps["node_id"].unique())
     steps = work.steps.join(work.runs.select("cell", "side", "unit", "stratum"), on="cell", how="left", validate="m:1")
     units = _units(work.runs)
@@ -310,11 +310,27 @@ def _units(runs: pl.DataFrame) -> tuple[int, int]:
     return first, second
 
 
-def _p_value(days: pl.DataFrame, *, later_first: bool, seed: int, workflows: int = 1) -> float | None:
-    """How often days that exchange places between the periods differ as much; None with too few of them.
+def p_value_of_days(days: pl.DataFrame, *, later_first: bool, seed: int, workflows: int = 1) -> float | None:
+    """How often days that exchange places between the periods differ as much.
 
-    A p-value that is corrected for fifty `workflows` has to be able to be so small. Where usual blocks leave too few
-    ways for that they are shorter, unless the same days of other weeks are too few for it.
+    A p-value that is corrected for fifty workflows has to be able to be so small. Where usual blocks leave too few ways
+    for that they are shorter, unless the same days of other weeks are too few for it.
+
+    Parameters
+    ----------
+    days : DataFrame
+        One row per day with runs: side (0 or 1), day, runs, duration_us (of all of them).
+    later_first : bool
+        Whether side 0 is the later period.
+    seed : int
+        Of the exchanges.
+    workflows : int
+        For how many p-values it is to be corrected.
+
+    Returns
+    -------
+    float or None
+        Two-sided, fraction 0-1; None with too few days.
     """
     later = days.filter(pl.col("side") == (0 if later_first else 1))
     if min(later.height, days.height - later.height) < LEAST_A_SIDE:

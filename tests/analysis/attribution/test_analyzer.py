@@ -305,7 +305,12 @@ def test_with_too_few_days_for_a_verdict_no_part_is_called_sure(tmp_path: Path) 
 def test_a_sure_part_is_never_denied(tmp_path: Path) -> None:
     """Of a change of which only a small part, or one against it, is sure: it is named."""
     found = _attribute(_store(tmp_path, [*_days(0, 31, 1_000), *_days(31, 30, 1_300, seed=1)]))
-    rows = {"change_ms": [280.0, 3.0], "low_ms": [-9.0, 2.0], "high_ms": [500.0, 4.0], "notable": [False, True]}
+    rows: dict[str, list[float | bool]] = {
+        "change_ms": [280.0, 3.0],
+        "low_ms": [-9.0, 2.0],
+        "high_ms": [500.0, 4.0],
+        "notable": [False, True],
+    }
     small = replace(found, parts=found.parts.head(2).with_columns(**{name: pl.Series(at) for name, at in rows.items()}))
     assert ", of which for sure only 3 ms (2 ms to 4 ms) because" in small.sentence
     against = replace(small, parts=small.parts.with_columns(pl.col("change_ms") * pl.Series([1, -1])))

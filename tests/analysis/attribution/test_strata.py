@@ -81,7 +81,7 @@ def test_contributions_add_up_and_the_largest_comes_first() -> None:
     assert (rows["slow"]["weight_before"], rows["slow"]["weight_after"]) == (0.25, 0.5)
     assert rows["slow"]["inner_ms"] == pytest.approx(1_000 * (0.25 + 0.5) / 2)
     assert table["mix_ms"].sum() == pytest.approx(-0.25 * 1_000 + 0.25 * 3_500)
-    assert table["mix_ms"].sum() + table["inner_ms"].sum() == pytest.approx(2_500 - 1_500)
+    assert table.select(pl.col("mix_ms").sum() + pl.col("inner_ms").sum()).item() == pytest.approx(2_500 - 1_500)
 
 
 def test_a_version_without_runs_before_has_no_mean_there() -> None:
