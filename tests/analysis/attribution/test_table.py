@@ -104,11 +104,11 @@ def test_sentences_say_that_p_is_corrected() -> None:
 
 def test_parts_of_few_days_make_no_other_part_surer() -> None:
     few = [replace(_attribution(f"few {n}", None, 9.0, a=(9.0, 1e-6)), basis="these runs only") for n in range(4)]
-    rows = {row["workflow_id"]: row for row in _table([FOUND[2], *few]).iter_rows(named=True)}
+    rows = {row["workflow_id"]: row for row in _table([FOUND[1], FOUND[2], *few]).iter_rows(named=True)}
 
-    assert rows["hidden"]["parts_factor"] == pytest.approx(1.0)
+    assert rows["hidden"]["parts_factor"] == pytest.approx(2.0)  # of the two workflows whose days are known
     assert not any(rows[one.workflow_id]["sure_part"] for one in few)
-    assert rows["few 0"]["parts_factor"] == 5.0
+    assert rows["few 0"]["parts_factor"] == 6.0
 
 
 def test_one_that_was_chosen_by_its_result_is_judged_as_among_all() -> None:
