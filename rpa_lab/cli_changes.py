@@ -39,7 +39,8 @@ Baseline = Annotated[
     typer.Option("--baseline", "-b", help="Against when: a period, or a length right before; default: as long before."),
 ]
 Current = Annotated[
-    str | None, typer.Option("--current", "-c", help="Which period changed: 28d, 2026-11 …; default: the last 28 days.")
+    str | None,
+    typer.Option("--current", "-c", help="Which period changed: 28d, 2026-11 …; default: the last four weeks."),
 ]
 
 
@@ -306,8 +307,6 @@ def _verdicts(sure: pl.Series) -> pl.Series:
 
 
 def _history(found: History) -> None:
-    from rpa_lab.measures import local_times
-
     print(found.sentence)
     if found.events.height:
-        show(local_times(found.events, tz=found.tz), title=f"{found.workflow_id}: what happened ({found.tz})", most=60)
+        show(found.events, title=f"{found.workflow_id}: what happened ({found.tz})", most=60)

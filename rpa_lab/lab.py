@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lab"]
 
-_FOUR_WEEKS = "28d"
+_USUAL = "30d"
 _ANY_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -189,7 +189,7 @@ class Lab:
         baseline : str, Period or Span, optional
             Default: as long before the current period; a length alone ("28d") ends where that begins.
         current : str, Period or Span, optional
-            Default: the last 28 days (of records that reach back less far, the second half against the first).
+            Default: the last four whole weeks (of records that reach back less far, the second half against the first).
         by : str, optional
             Tell more slow runs apart from slower runs: "robot", "host" or "context.<key>".
 
@@ -199,14 +199,14 @@ class Lab:
         """
         from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
 
-        before, now = periods_of(self.store, _FOUR_WEEKS, baseline=baseline, current=current)
+        before, now = periods_of(self.store, _USUAL, baseline=baseline, current=current)
         return AttributionAnalyzer(self.store).attribute(workflow_id, before, now, by=by)
 
     def attributions(self, baseline: PeriodLike | None = None, current: PeriodLike | None = None) -> Attributions:
         """The same for each workflow, surest changes first; see `AttributionAnalyzer.attribute_all`."""
         from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
 
-        before, now = periods_of(self.store, _FOUR_WEEKS, baseline=baseline, current=current)
+        before, now = periods_of(self.store, _USUAL, baseline=baseline, current=current)
         return AttributionAnalyzer(self.store).attribute_all(before, now)
 
     def compare(

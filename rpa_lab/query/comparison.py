@@ -109,9 +109,6 @@ class Comparison(Result):
         surest = "" if found.height == 1 else "surest: " if found.height > _TOLD else ""
         return f"{of} {are} more than chance explains ({self.level * 100:g} %): {surest}{said}.{tail}"
 
-    def __str__(self) -> str:
-        return self.sentence
-
     @property
     def _of(self) -> str:
         """Of which table a metric is that doesn't say."""

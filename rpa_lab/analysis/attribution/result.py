@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.attribution.parts import corrected_parts
+from rpa_lab.analysis.attribution.parts import by_cause, corrected_parts
 from rpa_lab.analysis.attribution.tail import TailAttribution
 from rpa_lab.analysis.attribution.words import change_text, part_text
 from rpa_lab.analysis.changes import ChangePoint, since_text
@@ -109,11 +109,13 @@ class Attribution(Result):
 
     @property
     def sure_parts(self) -> pl.DataFrame:
-        """The rows of `parts` that hold; where the change as a whole doesn't, by a fifth of the errors allowed.
+        """The rows of `parts` that hold, in the order of `rpa_lab.analysis.attribution.parts.by_cause`.
+
+        Where the change as a whole doesn't hold, by a fifth of the errors allowed.
 
         None with too few days to know what days differ by (`basis` isn't "days").
         """
-        return self.parts.filter(self.sure)
+        return by_cause(self.parts).filter(self.sure)
 
     @property
     def sure(self) -> pl.Expr:
@@ -166,9 +168,6 @@ class Attribution(Result):
         since = self._since(within=bool(rest))
         return f"{said}, of which{only}{runs} {', '.join([first + since, *rest])}.{against_text}"
 
-    def __str__(self) -> str:
-        return self.sentence
-
     def _along(self, parts: pl.DataFrame, *, against: bool = False) -> pl.DataFrame:
         """Those in the direction of the change; or those against it."""
         same = pl.col("change_ms").sign() == np.sign(self.change_ms or 0.0)
@@ -189,8 +188,7 @@ class Attribution(Result):
         point = self.change_point
         if point is None:
             return ""
-        on, comma, change = since_text(point.on, point.nearest_change).partition(", ")
-        return f" {on} ({change})" if within and comma else f" {on}{comma}{change}"
+        return f" {since_text(point.on, point.nearest_change, aside=within)}"
 
     def _against(self, others: pl.DataFrame) -> str:
         texts = [self._signed_text(row) for row in others.iter_rows(named=True)]

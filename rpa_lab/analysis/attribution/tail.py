@@ -68,9 +68,6 @@ class TailAttribution(Result):
         between = f"{duration_text(self.change_low_ms)} to {duration_text(self.change_high_ms)}"
         return f"{said} ({between}) than the longest {self.baseline_runs:,} before."
 
-    def __str__(self) -> str:
-        return self.sentence
-
 
 def longest_runs(completed: pl.DataFrame, *, units: tuple[int, int], seed: int, later_first: bool) -> pl.DataFrame:
     """The runs that are among the longest of their period, in some resample of its days at least.
