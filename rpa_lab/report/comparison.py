@@ -310,8 +310,8 @@ def history_words(found: History) -> Text:
     has = "has" if slow == 1 else "have"
     slowly = f" {count_text(slow, 'level')} moved little by little, and {has} no such day." if slow else ""
     return Text(
-        text=f"{found_text}.{slowly} Where nothing changes, this finds a change {often} in a workflow's runs, and as often "
-        "in its steps. A version, a host or a note near a change is a neighbour in time, not a cause."
+        text=f"{found_text}.{slowly} Where nothing changes, this finds a change {often} in a workflow's runs, and as "
+        "often in its steps. A version, a host or a note near a change is a neighbour in time, not a cause."
     )
 
 
