@@ -164,11 +164,21 @@ def exchanges(
     return Exchanges(np.vstack([np.zeros((1, len(dates))), rows]), block, least_p)
 
 
-def p_values(exchanged: Floats, part: Floats, whole: Floats, base_part: Floats, base_whole: Floats) -> Floats:
+def p_values(
+    exchanged: Floats,
+    part: Floats,
+    whole: Floats,
+    base_part: Floats,
+    base_whole: Floats,
+    *,
+    variance: Floats | float = 0.0,
+) -> Floats:
     """How often chance makes the ratios of groups differ as much from the base group's, two-sided.
 
     What is counted is the difference of the ratios of sums over days by its standard error, which days, too, tell:
-    groups of many and of few runs, on even and on uneven days, then have the same scale.
+    groups of many and of few runs, on even and on uneven days, then have the same scale. It is at least that of
+    independent runs, √(variance (1 / whole + 1 / base_whole)): days of 20 runs without a failure, held against 400,
+    would seem to know no error, and chance never to do the like, since labels that are exchanged make both of one size.
 
     Parameters
     ----------
@@ -178,6 +188,8 @@ def p_values(exchanged: Floats, part: Floats, whole: Floats, base_part: Floats, 
         One row per day, one column per group: what is added up, and of how many.
     base_part, base_whole : numpy.ndarray
         The same of the group that the others are held against: one column, or one for each of them.
+    variance : numpy.ndarray or float
+        Of what one unit of `whole` adds to `part`, of each group and the base group together; 0 if unknown.
 
     Returns
     -------
@@ -202,6 +214,7 @@ def p_values(exchanged: Floats, part: Floats, whole: Floats, base_part: Floats, 
         own = [a - 2 * m * b + m**2 * c for m, a, b, c in zip((m1, m0), squares, mixed, whole_squares, strict=True)]
         shared = (e1 * e0).sum(axis=0) - m0 * across[0] - m1 * across[1] + m1 * m0 * (w1 * w0).sum(axis=0)
         error = own[0] / n1**2 + own[1] / n0**2 - 2 * shared / (n1 * n0)
+        error = np.maximum(error, variance * (1 / n1 + 1 / n0))
         scale = squares[0] / n1**2 + squares[1] / n0**2
         difference = np.where(np.abs(m1 - m0) <= _NOTHING * np.sqrt(scale), 0.0, m1 - m0)
         # where nothing varies any difference is beyond chance, and none is none
