@@ -18,7 +18,7 @@ import numpy.typing as npt
 from rpa_lab.inference.differences import Bounds, correlation_by_days, difference_by_days, difference_of_bounds
 from rpa_lab.inference.effect import cohens_h, delta_of_placements, placements
 from rpa_lab.inference.intervals import DAYS, THESE_RUNS, mean_bounds, order_ranks, wilson_bounds
-from rpa_lab.inference.permutation import LEAST_WAYS, Exchanges, exchanges, p_values, side_by_side
+from rpa_lab.inference.permutation import LEAST_WAYS, Exchanges, exchanges, p_values, p_values_of_runs, side_by_side
 from rpa_lab.inference.resampling import LEAST_DAYS, RESAMPLES, rate_by_days, resampled_days, share_by_days
 from rpa_lab.inference.shift import LEAST_A_SIDE, ROUNDS
 from rpa_lab.query.day_cells import Cells, Sample
@@ -244,12 +244,14 @@ class Held:
                 pairs = [_below_pooled(sample, side, fraction) for side in group]
                 part, base = (np.stack([pair[place] for pair in pairs], axis=1) for place in (0, 1))
                 of = sample.counts()
-                shares = part, of[:, mine], base, of[:, :1]
-                found[mine - 1] = p_values(ways.rows, *shares, variance=variance_of_shares(*shares))
+                sums = part, of[:, mine], base, of[:, :1]
+                variance: Floats | float = variance_of_shares(*sums)
             elif cells.part is not None and cells.whole is not None:
                 sums = cells.part[:, mine], cells.whole[:, mine], cells.part[:, :1], cells.whole[:, :1]
                 variance = _variance(measure, cells, sample, group)
-                found[mine - 1] = p_values(ways.rows, *sums, variance=variance)
+            found[mine - 1] = p_values(ways.rows, *sums, variance=variance)
+            if ways.together:
+                found[mine - 1] = np.maximum(found[mine - 1], p_values_of_runs(*sums, variance=variance))
             self.least_p = max(self.least_p, ways.least_p)
         return found
 

@@ -9,17 +9,19 @@ from rpa_lab.inference.permutation import exchanges, p_values, placed, places, s
 from tests import oracles
 
 
+@pytest.mark.parametrize("variance", [0.0, 150.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_p_is_the_share_of_all_ways_to_exchange_labels_day_by_day(seed: int) -> None:
+def test_p_is_the_share_of_all_ways_to_exchange_labels_day_by_day(seed: int, variance: float) -> None:
     rng = np.random.default_rng(seed)
     n = rng.integers(1, 9, (2, 8)).astype(np.float64)
     sums = n * rng.normal(100, 10, (2, 8)) + np.array([[12.0], [0.0]]) * n
     flips = np.array([[way >> day & 1 for day in range(8)] for way in range(256)], np.float64)
 
-    found = p_values(flips, sums[0][:, None], n[0][:, None], sums[1][:, None], n[1][:, None])[0]
+    of_both = sums[0][:, None], n[0][:, None], sums[1][:, None], n[1][:, None]
+    found = p_values(flips, *of_both, variance=variance)[0]
 
     pairs = [list(zip(sums[side].tolist(), n[side].tolist(), strict=True)) for side in (0, 1)]
-    assert found == pytest.approx(oracles.exchanged_p_value(*pairs))
+    assert found == pytest.approx(oracles.exchanged_p_value(*pairs, variance=variance))
 
 
 def test_groups_that_ran_on_the_same_days_exchange_labels_in_blocks_of_days() -> None:
@@ -83,3 +85,14 @@ def test_a_unit_of_measurement_changes_nothing() -> None:
     assert p_values(flips, 1e6 * sums, ones, 1e6 * base, ones[:, :1]) == pytest.approx(usual)
     alone = [p_values(flips, sums[:, [side]], ones[:, :1], base, ones[:, :1])[0] for side in range(3)]
     assert usual == pytest.approx(alone)
+
+
+def test_few_runs_without_a_failure_are_no_evidence_though_their_days_do_not_differ() -> None:
+    rng = np.random.default_rng(2)
+    ended, base_ended = np.ones((20, 1)), np.full((20, 1), 20.0)
+    failed, base_failed = np.zeros((20, 1)), rng.binomial(20, 0.05, (20, 1)).astype(np.float64)
+    flips = exchanges(np.arange(20), ended[:, 0], base_ended[:, 0], seed=0, rounds=999).rows
+    sides = failed, ended, base_failed, base_ended
+
+    assert p_values(flips, *sides)[0] < 0.01
+    assert p_values(flips, *sides, variance=0.05 * 0.95)[0] > 0.2
