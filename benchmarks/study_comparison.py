@@ -7,7 +7,7 @@ every finding is a false discovery, and the share of tables with one is the real
 are those of
 
 - a coin for each run: four groups, 28 days; and two groups, one of which has a tenth or a twentieth of the runs (whose
-  count is left out: that differs);
+  count is left out: that differs); and a tenth where each day has the same jobs, long ones and short ones;
 - a coin for each day: two groups of 28 days, three of 56;
 - weeks: one against the four before it, two against the two before, four against four, each as periods; and eight weeks
   of which a coin says whose each is;
@@ -66,6 +66,7 @@ DESIGNS: Final = {
     "coin a week, 8 weeks": 56,
     "coin a run, 1 in 10": 28,
     "coin a run, 1 in 20": 28,
+    "coin a run, 1 in 10 of the same jobs": 28,
     "1 week against 4, days go on": 35,
     "2 weeks against 2, days go on": 28,
     "4 weeks against 4, days go on": 56,
@@ -75,6 +76,8 @@ GO_ON: Final = "days go on"
 OF_BEFORE: Final = 0.3
 """How much of a day's effect is left of the day before."""
 DAY_EFFECT: Final = 0.08
+JOBS_DIFFER: Final = 0.8
+"""The standard deviation of the logarithms of what jobs take."""
 SLOWER: Final = 1.2
 TABLES: Final = 400
 LEVEL: Final = 0.95
@@ -165,6 +168,8 @@ def tables(seeds: Iterable[int], design: str) -> Iterator[tuple[pl.DataFrame, li
         rng = np.random.default_rng([seed, list(DESIGNS).index(design)])
         if GO_ON in design:
             runs = _with_days_that_go_on(runs, rng)
+        if "same jobs" in design:
+            runs = _with_the_same_jobs(runs, rng)
         for start, end in _windows(DESIGNS[design]):
             for (_,), mine in _within(runs, start, end).group_by("workflow_id", maintain_order=True):
                 yield _labelled(mine, start, end, design, rng)
@@ -191,6 +196,13 @@ def _with_days_that_go_on(runs: pl.DataFrame, rng: np.random.Generator) -> pl.Da
     return runs.with_columns(pl.col("duration_ms") * pl.Series(factor))
 
 
+def _with_the_same_jobs(runs: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """Durations of jobs of different size: the first run of each day is of the first job, and so on."""
+    number = runs.select(pl.int_range(pl.len()).over("workflow_id", DAY)).to_series().to_numpy()
+    sizes = np.exp(rng.normal(0, JOBS_DIFFER, number.max() + 1))
+    return runs.with_columns(pl.col("duration_ms") * pl.Series(sizes[number]))
+
+
 def _labelled(
     runs: pl.DataFrame, start: datetime, end: datetime, design: str, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, list[Span]]:
@@ -198,7 +210,7 @@ def _labelled(
     length = (end - start).days
     if design.startswith("coin a"):
         if "1 in" in design:
-            few = (rng.random(len(runs)) < 1 / int(design.split()[-1])).astype(np.int64)
+            few = (rng.random(len(runs)) < 1 / int(design.split()[5])).astype(np.int64)
             return runs.with_columns(pl.Series(GROUP, few)), [Span(start, end)] * 2
         groups = int(design.split()[3]) if design.endswith("groups") else 2
         tossed = {"run,": len(runs), "day,": length, "week,": length // 7}[design.split()[2]]
