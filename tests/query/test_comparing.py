@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from scipy import stats
 
 from rpa_lab.errors import InputError, UnknownNameError
 from rpa_lab.period import Span
@@ -192,6 +193,30 @@ def test_a_small_group_whose_days_are_even_because_nothing_failed_is_no_finding(
     p_value = _table(rows, [_span(28)] * 2, ("success_rate",)).row(1, named=True)["p_value"]
 
     assert p_value > 0.2  # none of 28 where 28 of 560 failed; by Fisher's test 0.63
+
+
+@pytest.mark.parametrize("metric", ["avg", "p90", "std"])
+def test_a_small_group_among_the_same_jobs_every_day_is_no_more_certain_than_independent_runs(metric: str) -> None:
+    rng, bound = np.random.default_rng(6), 0
+    for _ in range(20):
+        taken = 1000 * rng.lognormal(0, 0.8, 40) * rng.lognormal(0, 0.1, (28, 40))
+        few = rng.random((28, 40)) < 0.08
+        rows = _rows(taken, group=0).with_columns(pl.Series(GROUP, few.ravel().astype(np.int64)))
+        p_value = _table(rows, [_span(28)] * 2, (metric,)).row(1, named=True)["p_value"]
+
+        counted = taken
+        if metric == "p90":
+            counted = (taken < np.quantile(taken, 0.9)).astype(np.float64)
+        if metric == "std":
+            counted = np.empty_like(taken)
+            for side in (few, ~few):
+                squares, std = (taken[side] - taken[side].mean()) ** 2, taken[side].std(ddof=1)
+                counted[side] = std + (squares - squares.mean()) / (2 * std)
+        variance = counted.var(axis=1, ddof=1).mean() * (1 / few.sum() + 1 / (~few).sum())
+        of_runs = 2 * stats.norm.sf(abs(counted[few].mean() - counted[~few].mean()) / np.sqrt(variance))
+        assert p_value >= of_runs * (1 - 1e-6)
+        bound += p_value == pytest.approx(of_runs)
+    assert bound > 2
 
 
 def test_values_that_are_not_finite_are_told_and_nothing_is_inferred_of_them() -> None:
