@@ -43,7 +43,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.comparison import METRICS
+from rpa_lab.analysis.comparison import METRICS as DEFAULT
 from rpa_lab.measures import FINISHED, finished, quantile
 from rpa_lab.period import Span
 from rpa_lab.query.comparing import compared
@@ -81,6 +81,7 @@ JOBS_DIFFER: Final = 0.8
 SLOWER: Final = 1.2
 TABLES: Final = 400
 LEVEL: Final = 0.95
+METRICS: Final = (*DEFAULT, "count")
 MEASURES: Final = [measure_of(metric) for metric in METRICS]
 
 
@@ -234,8 +235,8 @@ def _within(runs: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
 
 def _compared(rows: pl.DataFrame, spans: list[Span], measures: list[Measure]) -> pl.DataFrame:
     names = [str(number) for number in range(len(spans))]
-    now = max(span.end for span in spans)
-    return compared({"executions": rows}, spans, measures, names=names, now=now, level=LEVEL)[0]
+    recorded = Span(min(span.start for span in spans), max(span.end for span in spans))
+    return compared({"executions": rows}, spans, measures, names=names, recorded=recorded, level=LEVEL)[0]
 
 
 def _found_by_runs(rows: pl.DataFrame, spans: list[Span], *, counts: bool) -> bool:

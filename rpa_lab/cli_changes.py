@@ -48,7 +48,7 @@ def compare(
     groups: Annotated[
         list[str] | None, typer.Argument(help="Which: names of workflows, versions, …, or periods; default: all.")
     ] = None,
-    by: Annotated[str, typer.Option("--by", help="workflow, version, robot, host, or period.")] = "workflow",
+    by: Annotated[str, typer.Option("--by", help="workflow, version, robot, host, step, or period.")] = "workflow",
     metric: Annotated[
         list[str] | None, typer.Option("--metric", "-m", help="p95, success_rate, count …; again for more.")
     ] = None,
@@ -166,13 +166,21 @@ def note(
 
         rpa-lab note "robots moved to the new data centre" --kind host --at "2026-11-03 18:00"
     """
+    import polars as pl
+
     from rpa_lab.lab import Lab
+    from rpa_lab.measures import local_times
 
     lab = Lab(store, tz=tz)
+    is_new = not lab.store.workflow_ids()
     written = lab.note(text, workflow_id=workflow, at=at, kind=kind, version=version, host=host, author=author)
-    if workflow is not None and workflow not in lab.store.workflow_ids():
+    kept = lab.scan("changes", "all").filter(pl.col("change_id") == written).collect()
+    moment = local_times(kept, tz=lab.tz)["at"].item()
+    print(f"noted for {workflow or 'all workflows'} at {moment:%Y-%m-%d %H:%M} ({lab.tz}): {written}")
+    if is_new:
+        print(f"note: {lab.store.where} holds no run of any workflow so far (see --store)", file=sys.stderr)
+    elif workflow is not None and workflow not in lab.store.workflow_ids():
         print(f"note: no run of {workflow} is recorded so far", file=sys.stderr)
-    print(written)
 
 
 def _compared(found: Comparison) -> None:

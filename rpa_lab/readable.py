@@ -43,6 +43,7 @@ _COLUMNS: Final = 12
 _LONGEST: Final = 160
 _LISTED: Final = 4
 _BEYOND_FRAMES = 2**63
+_SUFFIXES: Final = ("_ms", "_rate", "_share", "_percent")
 _OF_UNIT: Final = ("value", "low", "high")
 _DIFFERENCES: Final = ("difference", "difference_low", "difference_high")
 """Columns in the unit that each row says, where it says one; the difference of two percentages is of points."""
@@ -127,12 +128,17 @@ def bounds_of(name: str, beside: Collection[str]) -> tuple[str, ...]:
     ('success_low', 'success_high', 'success_basis')
     >>> bounds_of("mtbf_ms", ["mtbf_ms", "mtbf_low_ms", "mtbf_high_ms"])
     ('mtbf_low_ms', 'mtbf_high_ms')
+    >>> bounds_of("change_percent", ["change_ms", "change_percent", "change_low_ms", "change_high_ms"])
+    ()
     """
-    stems = [name, *(name.removesuffix(unit) for unit in ("_ms", "_rate", "_share", "_percent") if name.endswith(unit))]
-    pairs = [(stem, f"{stem}_low{unit}", f"{stem}_high{unit}") for stem in stems for unit in ("", "_ms")]
+    unit = next((one for one in _SUFFIXES if name.endswith(one)), "")
+    bare = name.removesuffix(unit)
+    ends = [(stem, f"{stem}_low{of}", f"{stem}_high{of}") for stem in (name, bare) for of in ("", unit)]
     if name in ("value", "kept_percent"):
-        pairs.append(("", "low", "high"))
-    for stem, low, high in pairs:
+        ends.append(("", "low", "high"))
+    if bare == "change" and unit:
+        ends.append(("", f"low{unit}", f"high{unit}"))
+    for stem, low, high in ends:
         if low in beside and high in beside:
             bases = (f"{stem}_basis", f"{name}_basis") if stem else ("basis",)
             return (low, high, *[basis for basis in bases if basis in beside][:1])

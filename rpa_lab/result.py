@@ -33,7 +33,8 @@ _AT_THE_HEAD: Final = ("workflow_id", "time_period", "tz", "warnings")
 class Result:
     """Base of the frozen dataclasses that analyses return.
 
-    A subclass whose heart is a table names that field in `_table`; the other fields are its facts.
+    A subclass whose heart is a table names that field in `_table`; the other fields are its facts. As text it is its
+    sentence, if it has one; so is a result within a result.
     """
 
     __slots__ = ()
@@ -55,12 +56,19 @@ class Result:
         """What it says, in a sentence or two; empty where its figures speak for themselves."""
         return ""
 
+    def __str__(self) -> str:
+        return self.sentence or repr(self)
+
     def _repr_html_(self) -> str:
         items = dict(self._items())
         facts = {n: v for n, v in items.items() if n not in _AT_THE_HEAD and not isinstance(v, pl.DataFrame)}
         below = _bounds(facts)
         folded = {name for parts, _ in below.values() for name in parts}
-        texts = {name: _fact(name, value, items) for name, value in facts.items() if name not in folded}
+        texts = {
+            name: _fact(name, value, items)
+            for name, value in facts.items()
+            if name not in folded and not self._is_said_by(value)
+        }
         shown = "".join(
             f"<div{_WHOLE_LINE if len(text) > _SHORT else ''}><span style='opacity:.75'>{escape(heading(name, items))}"
             f"</span> <b>{escape(text)}</b>{_small(below[name][1]) if name in below else ''}</div>"
@@ -78,6 +86,10 @@ class Result:
             f"<div><b>{escape(type(self).__name__)}</b>{escape(_head(items))}{sentence}"
             f"<div style='{grid}'>{shown}</div>{tables}{warnings}</div>"
         )
+
+    def _is_said_by(self, value: object) -> bool:
+        """Whether a part of it has the sentence that stands above all."""
+        return isinstance(value, Result) and bool(self.sentence) and value.sentence == self.sentence
 
     def _items(self) -> list[tuple[str, Any]]:
         if not is_dataclass(self):
@@ -139,6 +151,8 @@ def _head(items: dict[str, Any]) -> str:
 def _fact(name: str, value: object, items: dict[str, Any]) -> str:
     if name.endswith("_period") and isinstance(value, str):
         return period_text(value, tz=str(items.get("tz", "UTC")))
+    if isinstance(value, Result) and not value.sentence:
+        return f"see .{name}"
     return value_text(value, unit_of(name, items))
 
 

@@ -96,16 +96,21 @@ def test_a_group_that_does_not_exist_is_named_with_what_there_is(kept: Path) -> 
 
 
 def test_what_is_written_down_stands_in_the_history(kept: Path) -> None:
-    change_id = _said("note", "the portal moved", "-w", "order_entry", "--at", "2026-10-05", "-s", kept).strip()
+    told = _said(
+        "note", "the portal moved", "-w", "order_entry", "--at", "2026-10-05", "-s", kept, "--tz", "Europe/Paris"
+    )
+    said, _, change_id = told.strip().rpartition(": ")
+
+    assert said == "noted for order_entry at 2026-10-05 00:00 (Europe/Paris)"
 
     kept_change = TimeSeriesStore(kept).read("changes").filter(change_id=change_id).row(0, named=True)
     assert (kept_change["text"], kept_change["kind"]) == ("the portal moved", "note")
-    assert kept_change["at"] == datetime(2026, 10, 5, tzinfo=UTC)
+    assert kept_change["at"] == datetime(2026, 10, 4, 22, tzinfo=UTC)
     shown = _asked(kept, "history", "order_entry", "--period", "56d")
-    told = json.loads(_asked(kept, "history", "order_entry", "--period", "56d", "--json"))
+    asked = json.loads(_asked(kept, "history", "order_entry", "--period", "56d", "--json"))
     assert shown.startswith("The level of order_entry as a whole didn't move. fetch order in order_entry takes ")
     assert "the portal moved" in shown
-    events: list[dict[str, Any]] = told["events"]
+    events: list[dict[str, Any]] = asked["events"]
     assert ("fetch order", "change point") in [(event["node_id"], event["kind"]) for event in events]
     assert "the portal moved" in [event["text"] for event in events]
 
@@ -116,6 +121,13 @@ def test_a_note_on_a_workflow_that_never_ran_is_kept_and_said(kept: Path) -> Non
     assert done.exit_code == 0
     assert "no run of next_year is recorded so far" in done.stderr
     assert TimeSeriesStore(kept).read("changes").filter(text="to come").height == 1
+
+
+def test_a_note_is_kept_where_nothing_ran_yet_and_that_is_said(tmp_path: Path) -> None:
+    done = CLI.invoke(app, ["note", "robots are installed", "-s", str(tmp_path / "new")])
+
+    assert done.stdout.startswith("noted for all workflows at ")
+    assert "holds no run of any workflow so far" in done.stderr
 
 
 def test_an_empty_period_is_told_as_such(kept: Path) -> None:

@@ -3,6 +3,7 @@ import re
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
+from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
@@ -10,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rpa_lab import Lab
 from rpa_lab.inference.intervals import Interval
 from rpa_lab.period import Period, Span
+from rpa_lab.readable import value_text
 from rpa_lab.result import Result, plain
+from rpa_lab.simulate import SlowStep, fleet
 from tests.strategies import executions, hostile_text, hostile_values, steps
 
 
@@ -155,3 +159,75 @@ def test_only_dataclasses_are_results() -> None:
 
     with pytest.raises(TypeError, match="Bare is no dataclass"):
         Bare().to_dict()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part(Result):
+    n: int
+    said: str
+
+    @property
+    def sentence(self) -> str:
+        return self.said
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whole(Result):
+    workflow_id: str
+    part: Part
+    other: Part
+    silent: Part
+
+    @property
+    def sentence(self) -> str:
+        return self.part.sentence
+
+
+def test_a_result_as_text_is_its_sentence_and_so_is_one_within_another() -> None:
+    whole = Whole(
+        workflow_id="w",
+        part=Part(n=1, said="It moved."),
+        other=Part(n=2, said="It <stood>."),
+        silent=Part(n=3, said=""),
+    )
+    text = " ".join(unescape(re.sub(r"<[^>]+>", " ", whole._repr_html_())).split())
+
+    assert str(whole) == "It moved."
+    assert text == "Whole · w It moved. other It <stood>. silent see .silent"
+    assert str(whole.silent) == repr(whole.silent) == "Part(n=3, said='')"
+
+
+def test_in_results_of_a_store_each_interval_stands_below_what_has_its_unit(tmp_path: Path) -> None:
+    """Percent beside bounds in ms, ms beside bounds in percent, and results within results."""
+    slow = SlowStep(workflow_id="order_entry", node_id="fetch order", onset_day=28, factor=4)
+    made = fleet(56, 2, 7, end=date(2026, 11, 2), faults=[slow], runs_per_day=10, releases_per_month=0)
+    made.write(tmp_path / "store")
+    lab = Lab(tmp_path / "store", tz="Europe/Paris", as_of="latest")
+    lab.note("moved to the new portal", workflow_id="order_entry", at="2026-10-05 00:30")
+    one, every = lab.attribution("order_entry"), lab.attributions()
+    points, history = lab.change_points("order_entry"), lab.history("order_entry")
+
+    for result in (one, every, points, points.points[0], history):
+        assert str(result) == result.sentence != ""
+        html = result._repr_html_()
+        assert "(workflow_id=" not in html
+        assert "shape: (" not in html
+        for low, high in re.findall(r"<small[^>]*>(\S+ ?[^<·]*?) to ([^<·]*)", html):
+            assert ("%" in low) == ("%" in high)
+    assert one.change_ms is not None
+    assert one.change_percent is not None
+    facts = one._repr_html_()
+    assert f"change percent</span> <b>{value_text(one.change_percent, 'percent')}</b></div>" in facts
+    between = f"{value_text(one.change_low_ms, 'ms')} to {value_text(one.change_high_ms, 'ms')} · 95 %"
+    assert f"change</span> <b>{value_text(one.change_ms, 'ms')}</b><br><small style='opacity:.75'>{between}" in facts
+    (first, *_) = every.table.rows(named=True)
+    of_all = every._repr_html_()
+    assert f">{value_text(first['change_percent'], 'percent')}</td>" in of_all
+    part = one.parts.row(0, named=True)
+    below = f"{value_text(part['low_ms'], 'ms')} to {value_text(part['high_ms'], 'ms')}"
+    assert f">{value_text(part['change_ms'], 'ms')}<br><small style='opacity:.75'>{below}" in facts
+    row = points.table.row(0, named=True)
+    below = f"{value_text(row['low_percent'], 'percent')} to {value_text(row['high_percent'], 'percent')}"
+    assert f">{value_text(row['change_percent'], 'percent')}<br><small style='opacity:.75'>{below}" in (
+        points._repr_html_()
+    )

@@ -33,12 +33,12 @@ from rpa_lab.inference.segments import (
     where_levels_move,
 )
 
-__all__ = ["DRIFT_SCHEMA", "FALSE_ALARMS_PER_YEAR", "POINT_SCHEMA", "Found", "moved_levels", "penalty_for"]
+__all__ = ["FALSE_ALARMS_PER_YEAR", "Found", "moved_levels"]
 
 FALSE_ALARMS_PER_YEAR: Final = 0.25
 """How often a change point is called where there is none, by workflow and year: in its executions; in all its steps."""
 
-POINT_SCHEMA: Final = pl.Schema(
+_POINT_SCHEMA: Final = pl.Schema(
     {
         "workflow_id": pl.String,
         "node_id": pl.String,
@@ -55,7 +55,7 @@ POINT_SCHEMA: Final = pl.Schema(
     }
 )
 
-DRIFT_SCHEMA: Final = pl.Schema(
+_DRIFT_SCHEMA: Final = pl.Schema(
     {
         "workflow_id": pl.String,
         "node_id": pl.String,
@@ -79,9 +79,11 @@ class Found:
     Attributes
     ----------
     points : DataFrame
-        One row per moved level, of `POINT_SCHEMA`.
+        One row per moved level: workflow_id, node_id (null: executions), on, earliest, latest, before_ms, after_ms,
+        change_percent, low_percent, high_percent, days_before, days_after.
     drifts : DataFrame
-        One row per series that moved slowly, of `DRIFT_SCHEMA`: it has no day from which on it is slower.
+        One row per series that moved slowly and has no day from which on it is slower: workflow_id, node_id, since,
+        until, change_percent.
     fitted : DataFrame
         workflow_id, node_id, date, segment_ms: the level that each day belongs to.
     looked_at : dict
@@ -94,7 +96,7 @@ class Found:
     looked_at: dict[bool, tuple[int, int]]
 
 
-def penalty_for(days: int, *, series: int = 1) -> float:
+def _penalty(days: int, *, series: int = 1) -> float:
     """What one more level costs, in squared noises.
 
     Parameters
@@ -110,7 +112,7 @@ def penalty_for(days: int, *, series: int = 1) -> float:
 
     Examples
     --------
-    >>> print(f"{penalty_for(90):.1f} {penalty_for(90, series=10):.1f}")
+    >>> print(f"{_penalty(90):.1f} {_penalty(90, series=10):.1f}")
     9.2 14.8
     """
     return 8.3 + 85 / days + math.log(series) * (1.45 + 85 / days)
@@ -149,8 +151,8 @@ def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) ->
     told = [series for mine in by_workflow.values() for series in mine]
     points = [row for series in told for row in series.points(level=level, seed=seed)]
     return Found(
-        points=pl.DataFrame(points, schema=POINT_SCHEMA, orient="row"),
-        drifts=pl.DataFrame([series.drift for series in told if series.ramp], schema=DRIFT_SCHEMA, orient="row"),
+        points=pl.DataFrame(points, schema=_POINT_SCHEMA, orient="row"),
+        drifts=pl.DataFrame([series.drift for series in told if series.ramp], schema=_DRIFT_SCHEMA, orient="row"),
         fitted=pl.concat([series.fitted() for series in told]) if told else _NOTHING_FITTED,
         looked_at=looked_at,
     )
@@ -189,7 +191,7 @@ class _Series:
 
     def look(self, *, among: int, level: float) -> None:
         """Find its places, and between which days each lies; or that it moves slowly, and has none."""
-        penalty = penalty_for(len(self.days), series=among)
+        penalty = _penalty(len(self.days), series=among)
         self.places = where_levels_move(self.steady, penalty=penalty)
         self.ramp = ramp_instead(self.steady, self.places, penalty=penalty)
         if self.ramp:
@@ -223,7 +225,7 @@ class _Series:
         return float(levels[place:after].mean() - levels[before:place].mean()) / self.steady.noise
 
     def points(self, *, level: float, seed: int) -> list[tuple[object, ...]]:
-        """One row per place, of `POINT_SCHEMA`."""
+        """One row per place, of `_POINT_SCHEMA`."""
         rows: list[tuple[object, ...]] = []
         for before, place, after in self._stretches():
             old, new = self.steady.levels[before:place], self.steady.levels[place:after]
@@ -237,7 +239,7 @@ class _Series:
 
     @property
     def drift(self) -> tuple[object, ...]:
-        """A row of `DRIFT_SCHEMA`."""
+        """A row of `_DRIFT_SCHEMA`."""
         if self.ramp is None:
             raise ValueError(f"{self.workflow_id} doesn't drift")
         since, until = (_date(int(self.days[at])) for at in (self.ramp.first, self.ramp.last))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import polars as pl
 
@@ -14,6 +14,7 @@ from rpa_lab.result import Result
 __all__ = ["ChangePoint", "ChangePoints", "RecordedChange", "first_used", "points_of", "since_text", "went_live"]
 
 _SAID: Final = 3
+_LONGEST: Final = 80  # characters of what somebody wrote; a note may have thousands
 _QUOTE: Final = '"'
 
 
@@ -24,7 +25,7 @@ class RecordedChange(Result):
     Attributes
     ----------
     at : datetime
-        When it took effect, UTC.
+        When it took effect, in the zone whose days are counted.
     kind : str
         "version" and "host": first seen in executions; else the kind of a row of `changes`: release, selector, note …
     workflow_id : str or None
@@ -48,7 +49,7 @@ class RecordedChange(Result):
     @property
     def sentence(self) -> str:
         """What was changed, and when."""
-        return f"{_day_text(self.at.date())}: {self.text}."
+        return f"{_day_text(self.at.date())}: {_cut(self.text)}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +95,8 @@ class ChangePoint(Result):
     @property
     def sentence(self) -> str:
         """What moved, by how much, and since when."""
-        what = f"Runs of {self.workflow_id}" if self.node_id is None else f"{self.node_id} in {self.workflow_id}"
         take = "take" if self.node_id is None else "takes"
-        how = "longer" if self.change_percent >= 0 else "less long"
-        size = f"{abs(self.change_percent):.0f} % {how} ({self.low_percent:+.0f} to {self.high_percent:+.0f} %)"
+        size = f"{_longer(self.change_percent)} ({self.low_percent:+.0f} to {self.high_percent:+.0f} %)"
         sure = (
             ""
             if self.earliest == self.latest
@@ -105,7 +104,7 @@ class ChangePoint(Result):
         )
         since = since_text(self.on, self.nearest_change)
         first, _, rest = since.partition(",")
-        return f"{what} {take} {size} {first}{sure}{',' if rest else ''}{rest}."
+        return f"{_what(self.workflow_id, self.node_id)} {take} {size} {first}{sure}{',' if rest else ''}{rest}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +129,7 @@ class ChangePoints(Result):
     table : DataFrame
         One row per change point, by workflow, step and day: workflow_id, node_id (null: executions), on (the first day
         of the new level), earliest, latest (between which it lies), before_ms, after_ms (typical durations),
-        change_percent, low_percent, high_percent; change_at (UTC), change_kind, change_text, change_days_away (days
+        change_percent, low_percent, high_percent; change_at (in `tz`), change_kind, change_text, change_days_away (days
         after `on`, negative: before), change_workflow_id, change_version, change_host of what was changed nearest to
         it, null where nothing was within reach; days_before, days_after (with runs, of either level).
     drifts : DataFrame
@@ -159,17 +158,24 @@ class ChangePoints(Result):
 
     @property
     def sentence(self) -> str:
-        """What moved in workflows as wholes; where none did, in steps; of none, that nothing did."""
-        whole = [point.sentence for point in self.points if point.node_id is None]
-        steps = [point.sentence for point in self.points if point.node_id is not None]
-        told = whole or steps
+        """What moved in workflows as wholes, at once or slowly; where none did, in steps; of none, that nothing did.
+
+        A step that moved slowly is told before a day of its whole workflow that the slow move explains better.
+        """
+        points, slow = self.points, self.drifts.rows(named=True)
+        whole = [point for point in points if point.node_id is None]
+        of_whole = [_of_drift(row) for row in slow if row["node_id"] is None or _explains(row, whole)]
+        of_steps = [_of_drift(row) for row in slow if row["node_id"] is not None]
+        told = [_of_point(point) for point in whole] + of_whole
+        moved = bool(told)
+        told = sorted(told or [_of_point(point) for point in points] + of_steps, key=lambda item: item[:2])
         if not told and self.warnings:
             return ""
         none = "No workflow's level moved."
         if self.workflow_id is not None:
             none = f"The level of {self.workflow_id} as a whole didn't move."
         more = f"And {len(told) - _SAID} more." if len(told) > _SAID else ""
-        return " ".join(filter(None, ["" if whole else none, *told[:_SAID], more]))
+        return " ".join(filter(None, ["" if moved else none, *(text for *_, text in told[:_SAID]), more]))
 
 
 def points_of(beside: pl.DataFrame, *, tz: str, level: float) -> Iterator[ChangePoint]:
@@ -190,21 +196,12 @@ def points_of(beside: pl.DataFrame, *, tz: str, level: float) -> Iterator[Change
         yield ChangePoint(**own, tz=tz, level=level, nearest_change=change)
 
 
-_POINT_FIELDS: Final = (
-    "workflow_id",
-    "node_id",
-    "on",
-    "earliest",
-    "latest",
-    "before_ms",
-    "after_ms",
-    "change_percent",
-    "low_percent",
-    "high_percent",
+_POINT_FIELDS: Final = tuple(
+    one.name for one in fields(ChangePoint) if one.name not in ("tz", "level", "nearest_change")
 )
 
 
-def since_text(on: date, change: RecordedChange | None = None) -> str:
+def since_text(on: date, change: RecordedChange | None = None, *, aside: bool = False) -> str:
     """Since when, and what was changed about then: neighbours in time, no cause.
 
     Parameters
@@ -213,6 +210,8 @@ def since_text(on: date, change: RecordedChange | None = None) -> str:
         The first day of the new level.
     change : RecordedChange, optional
         What was changed nearest to it, with `days_away`.
+    aside : bool
+        Whether that stands in brackets, for a list whose commas part other things.
 
     Returns
     -------
@@ -232,6 +231,8 @@ def since_text(on: date, change: RecordedChange | None = None) -> str:
     ... )
     >>> since_text(date(2026, 11, 3), live)
     'since 3 November, when version 2.4 went live'
+    >>> since_text(date(2026, 11, 3), live, aside=True)
+    'since 3 November (when version 2.4 went live)'
     >>> from dataclasses import replace
     >>> since_text(date(2026, 11, 5), replace(live, kind="note", version=None, text="new selector", days_away=-2.0))
     'since 5 November, 2 days after "new selector"'
@@ -240,9 +241,11 @@ def since_text(on: date, change: RecordedChange | None = None) -> str:
     if change is None or change.days_away is None:
         return since
     said, days = _clause(change), round(abs(change.days_away))
-    if not days:
-        return f"{since}, {'the day of' if said.startswith(_QUOTE) else 'when'} {said}"
-    return f"{since}, {days} {'day' if days == 1 else 'days'} {'after' if change.days_away < 0 else 'before'} {said}"
+    if days:
+        beside = f"{days} {'day' if days == 1 else 'days'} {'after' if change.days_away < 0 else 'before'} {said}"
+    else:
+        beside = f"{'the day of' if said.startswith(_QUOTE) else 'when'} {said}"
+    return f"{since} ({beside})" if aside else f"{since}, {beside}"
 
 
 def went_live(version: str) -> str:
@@ -261,7 +264,44 @@ def _clause(change: RecordedChange) -> str:
         return f"version {change.version} came to {change.host}" if change.host else went_live(change.version)
     if change.host and change.text == first_used(change.host):
         return change.text
-    return f"{_QUOTE}{change.text}{_QUOTE}"
+    return f"{_QUOTE}{_cut(change.text)}{_QUOTE}"
+
+
+def _cut(text: str) -> str:
+    """One line of what somebody wrote."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1].rstrip()}…"
+
+
+def _of_point(point: ChangePoint) -> tuple[str, date, str]:
+    """Of which workflow it is, when it was, and what it says."""
+    return point.workflow_id, point.on, point.sentence
+
+
+def _of_drift(row: Mapping[str, Any]) -> tuple[str, date, str]:
+    """The same of a slow move."""
+    what = _what(row["workflow_id"], row["node_id"])
+    between = f"from {_day_text(row['since'])} to {_day_text(row['until'])}"
+    text = f"{what} came to take {_longer(row['change_percent'])}, little by little {between}."
+    return row["workflow_id"], row["since"], text
+
+
+def _explains(drift: Mapping[str, Any], points: Sequence[ChangePoint]) -> bool:
+    """Whether a workflow moved, it is told, on a day of a slow move of its step in the same direction."""
+    return any(
+        point.workflow_id == drift["workflow_id"]
+        and drift["since"] <= point.on <= drift["until"]
+        and point.change_percent * drift["change_percent"] > 0
+        for point in points
+    )
+
+
+def _what(workflow_id: str, node_id: str | None) -> str:
+    return f"Runs of {workflow_id}" if node_id is None else f"{node_id} in {workflow_id}"
+
+
+def _longer(percent: float) -> str:
+    return f"{abs(percent):.0f} % {'longer' if percent >= 0 else 'less long'}"
 
 
 def _day_text(day: date) -> str:

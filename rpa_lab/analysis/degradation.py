@@ -72,7 +72,8 @@ class Degradation(Result):
     effect : str or None
         The usual word for it: negligible, small, medium or large.
     began : date or None
-        Since when runs take longer: the change point that explains most of the increase; None where no level moved.
+        Since when runs take longer: the change point that explains most of the increase; None where no level moved, or
+        where it isn't sure (`significant`) that days became slower.
     nearest_change : RecordedChange or None
         What was changed nearest to it; None where nothing was within reach.
     warnings : tuple of str
@@ -117,12 +118,12 @@ class Degradation(Result):
     def _compared(self) -> str:
         if self.baseline_mean_ms is None or self.current_mean_ms is None or self.increase_percent is None:
             return f"Runs of {self.workflow_id} can't be compared: {self.warnings[0]}."
-        above = "above" if self.exceeds_threshold else "not above"
+        above = f", {'above' if self.exceeds_threshold else 'not above'} the threshold of {self.threshold_percent:g} %"
         said = (
             f"Runs of {self.workflow_id} took {_more(self.increase_percent)} "
             f"({_took(self.current_mean_ms)}; {_rests_on(self.current_runs, self.current_days)}) than in the baseline "
-            f"({_took(self.baseline_mean_ms)}; {_rests_on(self.baseline_runs, self.baseline_days)}), "
-            f"{above} the threshold of {self.threshold_percent:g} %."
+            f"({_took(self.baseline_mean_ms)}; {_rests_on(self.baseline_runs, self.baseline_days)})"
+            f"{above if self.increase_percent >= 0 else ''}."
         )
         if self.significant is None or self.p_value is None or self.shift_ms is None:
             return f"{said} Undecided whether that is more than chance: {LEAST_A_SIDE} days a side are needed at least."
@@ -132,9 +133,6 @@ class Degradation(Result):
         typical = f"The typical day took {_took(abs(self.shift_ms))} {'longer' if self.shift_ms >= 0 else 'less'}"
         verdict = "more than chance explains" if self.significant else "no sure slowdown"
         return f"{said} {typical}{between}: {verdict} (p = {self.p_value:.2g})."
-
-    def __str__(self) -> str:
-        return self.sentence
 
 
 def degradation_between(

@@ -1,8 +1,7 @@
 """What became of a workflow: its level day by day, and on the same axis what moved it and what was changed.
 
 "Since when?" is answered by `HistoryAnalyzer.change_points`; `History` puts beside it the versions and hosts first
-seen, what somebody wrote down, and outages: three runs and more, ten minutes and more, that broke down with none
-between them that completed. (Of 2,000 runs a day three fail in a row by chance.)
+seen, what somebody wrote down, and outages (`rpa_lab.analysis.events`).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 import polars as pl
 
@@ -24,8 +23,8 @@ from rpa_lab.analysis.daily_levels import (
     levels_of_executions,
     levels_of_steps,
 )
+from rpa_lab.analysis.events import OUTAGE_COLUMNS, events_of, long_outages
 from rpa_lab.analysis.explaining import explaining
-from rpa_lab.analysis.outages import each_outage
 from rpa_lab.analysis.recorded_changes import (
     CHANGE_COLUMNS,
     FIRST_SEEN_COLUMNS,
@@ -39,26 +38,11 @@ from rpa_lab.inference.segments import LEAST_DAYS
 from rpa_lab.period import Span, as_utc, zone
 from rpa_lab.result import Result
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
-from rpa_lab.units import duration_text
 
 __all__ = ["ChangePoints", "History", "HistoryAnalyzer"]
 
 _TABLES: Final = ("executions", "steps", "changes")
 _DAYS_AT_ONCE: Final = 14  # of steps, so that a year of millions never lies in memory
-_RUNS_IN_A_ROW: Final = 3
-_LONG: Final = timedelta(minutes=10)
-_OUTAGE_COLUMNS: Final = (
-    "execution_id",
-    "workflow_id",
-    "status",
-    "started_at",
-    "completed_at",
-    "duration_ms",
-    "last_seen_at",
-)
-_TIME: Final = pl.Datetime("us", "UTC")
-_TEXT: Final = pl.String()
-_EVENTS: Final = pl.Schema({"at": _TIME, "until": _TIME, "kind": _TEXT, "node_id": _TEXT, "text": _TEXT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +61,9 @@ class History(Result):
         One row per day with completed runs enough: date, level_ms (its typical duration), n (completed runs),
         segment_ms (the level that it belongs to, days of the week apart; null where there are too few days to know).
     events : DataFrame
-        What happened, in order of time: at, until (UTC; null: a moment, or an outage that lasts), kind ("version",
-        "host", "change point", "drift", "outage", or that of a note), node_id (null: the whole workflow), text.
+        What happened, in order of time: at, until (in `tz`; null: a moment, or an outage that lasts), kind
+        ("version", "host", "change point", "drift", "outage", or that of a note), node_id (null: the whole workflow),
+        text.
     change_points : ChangePoints
         Of its executions and steps.
     warnings : tuple of str
@@ -160,10 +145,7 @@ class HistoryAnalyzer:
         UnknownNameError
             If the store has no such workflow.
         """
-        _check(workflow_id, level=level)
-        span = self.store.span(period)
-        found = moved_levels(self._levels(span, workflow_id, steps=steps), level=level, seed=seed)
-        return self._told(found, span, workflow_id, changes=self._changes(span, workflow_id), level=level)
+        return self._look(workflow_id, period, steps=steps, level=level, seed=seed).told
 
     def change_point(
         self,
@@ -243,12 +225,13 @@ class HistoryAnalyzer:
         UnknownNameError
             If the store has no such workflow.
         """
-        _check(workflow_id, level=level)
-        span = self.store.span(period)
-        levels = self._levels(span, workflow_id, steps=True)
-        found = moved_levels(levels, level=level, seed=seed)
-        changes = self._changes(span, workflow_id)
-        told = self._told(found, span, workflow_id, changes=changes, level=level)
+        span, levels, found, changes, told = self._look(workflow_id, period, steps=True, level=level, seed=seed)
+        until = min(span.end, self.store.now)
+
+        def outages() -> pl.LazyFrame:
+            runs = self.store.scan("executions", span, columns=OUTAGE_COLUMNS, workflow_id=workflow_id)
+            return long_outages(runs, until=until)
+
         fitted = found.fitted.filter(pl.col("node_id").is_null()).select("date", "segment_ms")
         days = (
             levels.filter(pl.col("node_id").is_null() & pl.col("counts"))
@@ -261,10 +244,31 @@ class HistoryAnalyzer:
             time_period=str(span),
             tz=span.tz,
             days=days,
-            events=self._events(span, workflow_id, told=told, changes=changes),
+            events=events_of(told, changes=changes, outages=self.store.collect(outages), span=span),
             change_points=told,
             warnings=told.warnings,
         )
+
+    def _look(self, workflow_id: str | None, period: PeriodLike, *, steps: bool, level: float, seed: int) -> _Looked:
+        """Where levels moved in a period, beside what was changed about then."""
+        _check(workflow_id, level=level)
+        span = self.store.span(period)
+        levels, changes = self._levels(span, workflow_id, steps=steps), self._changes(span, workflow_id)
+        found = moved_levels(levels, level=level, seed=seed)
+        beside = nearest_changes(found.points, changes, tz=span.tz)
+        last = ("days_before", "days_after", "change_workflow_id", "change_version", "change_host")
+        told = ChangePoints(
+            workflow_id=workflow_id,
+            time_period=str(span),
+            tz=span.tz,
+            level=level,
+            false_alarms_per_year=FALSE_ALARMS_PER_YEAR,
+            reach_days=REACH_DAYS,
+            table=beside.select(pl.exclude(last), *last),
+            drifts=found.drifts,
+            warnings=(*_few_days(found), *self.store.warnings(span, tables=_TABLES)),
+        )
+        return _Looked(span, levels, found, changes, told)
 
     def _levels(self, span: Span, workflow_id: str | None, *, steps: bool) -> pl.DataFrame:
         """The daily levels that count, some weeks at a time."""
@@ -305,69 +309,13 @@ class HistoryAnalyzer:
 
         return store.collect(changes)
 
-    def _told(
-        self, found: Found, span: Span, workflow_id: str | None, *, changes: pl.DataFrame, level: float
-    ) -> ChangePoints:
-        beside = nearest_changes(found.points, changes, tz=span.tz)
-        last = ("days_before", "days_after", "change_workflow_id", "change_version", "change_host")
-        return ChangePoints(
-            workflow_id=workflow_id,
-            time_period=str(span),
-            tz=span.tz,
-            level=level,
-            false_alarms_per_year=FALSE_ALARMS_PER_YEAR,
-            reach_days=REACH_DAYS,
-            table=beside.select(pl.exclude(last), *last),
-            drifts=found.drifts,
-            warnings=(*_few_days(found), *self.store.warnings(span, tables=_TABLES)),
-        )
 
-    def _events(self, span: Span, workflow_id: str, *, told: ChangePoints, changes: pl.DataFrame) -> pl.DataFrame:
-        nothing = pl.lit(None, _TIME)
-        whole = pl.lit(None, pl.String)
-
-        until = pl.coalesce("restored", pl.lit(min(span.end, self.store.now), _TIME))
-        long = (pl.col("breakdowns") >= _RUNS_IN_A_ROW) & (until - pl.col("began") >= _LONG)
-
-        def out() -> pl.LazyFrame:
-            runs = self.store.scan("executions", span, columns=_OUTAGE_COLUMNS, workflow_id=workflow_id)
-            return each_outage(runs).filter(long)
-
-        outages = self.store.collect(out)
-        lasted = (pl.col("restored") - pl.col("began")).dt.total_microseconds() / 1000
-        words = [
-            f"{count} runs broke down, {'none has completed since' if ms is None else f'out for {duration_text(ms)}'}"
-            for count, ms in outages.select("breakdowns", lasted.alias("ms")).iter_rows()
-        ]
-        moved = [
-            (as_utc(point.on, tz=span.tz), None, "change point", point.node_id, point.sentence) for point in told.points
-        ]
-        slowly = [
-            (
-                as_utc(since, tz=span.tz),
-                as_utc(until, tz=span.tz),
-                "drift",
-                node_id,
-                f"moved slowly by {percent:+.0f} %",
-            )
-            for node_id, since, until, percent in told.drifts.drop("workflow_id").iter_rows()
-        ]
-        events = [
-            changes.filter(pl.col("at").is_between(span.start, span.end, closed="left")).select(
-                "at", "kind", "text", until=nothing, node_id=whole
-            ),
-            outages.select(
-                at="began",
-                until="restored",
-                kind=pl.lit("outage"),
-                node_id=whole,
-                text=pl.Series(words, dtype=pl.String),
-            ),
-            pl.DataFrame([*moved, *slowly], schema=_EVENTS, orient="row"),
-        ]
-        return pl.concat([part.select(list(_EVENTS)) for part in events]).sort(
-            "at", "kind", "node_id", "text", nulls_last=False
-        )
+class _Looked(NamedTuple):
+    span: Span
+    levels: pl.DataFrame
+    found: Found
+    changes: pl.DataFrame
+    told: ChangePoints
 
 
 def _pieces(span: Span) -> Iterator[Span]:
@@ -390,7 +338,7 @@ def _few_days(found: Found) -> tuple[str, ...]:
         return (f"no completed run with a known duration; {need} to see a level move",)
     if not long_enough:
         short = "the workflow has" if series == 1 else f"each of the {series:,} workflows has"
-        return (f"{short} fewer: {need} to see a level move",)
+        return (f"{short} fewer than the {LEAST_DAYS} days with completed runs that are needed to see a level move",)
     said = []
     if long_enough < series:
         said.append(f"{series - long_enough:,} of {series:,} workflows were not looked at: {need}")

@@ -278,8 +278,8 @@ class PerformanceAnalyzer:
         -------
         Degradation or None
             Whenever the increase exceeds the threshold, significant or not; None where it doesn't, or where one side
-            has no completed run (`compare_periods` has a result then too). Where a level moved it says since when, and
-            what was changed nearest to that day.
+            has no completed run (`compare_periods` has a result then too). Where it is sure and a level moved it says
+            since when, and what was changed nearest to that day.
 
         Raises
         ------
@@ -329,7 +329,7 @@ class PerformanceAnalyzer:
             seed=seed,
             warnings=store.warnings(whole, tables=["executions"]),
         )
-        if found.increase_ms is None or found.increase_ms <= 0:
+        if found.increase_ms is None or found.increase_ms <= 0 or not found.significant:
             return found
         change = current.start.astimezone(zone(current.tz)).date()
         point = HistoryAnalyzer(store).change_point(workflow_id, whole, near=change, slower=True, seed=seed)

@@ -105,7 +105,7 @@ def nearest_changes(points: pl.DataFrame, changes: pl.DataFrame, *, tz: str) -> 
     Returns
     -------
     DataFrame
-        `points` in their order, with change_at (UTC), change_kind, change_text, change_workflow_id, change_version,
+        `points` in their order, with change_at (in `tz`), change_kind, change_text, change_workflow_id, change_version,
         change_host, change_days_away (days after the change point's day, negative: before); null where nothing is
         within reach.
     """
@@ -134,7 +134,7 @@ def nearest_changes(points: pl.DataFrame, changes: pl.DataFrame, *, tz: str) -> 
         .first()
         .select(
             "_point",
-            change_at="at",
+            change_at=pl.col("at").dt.convert_time_zone(tz),
             change_kind="kind",
             change_text="text",
             change_workflow_id="_touches",

@@ -27,6 +27,7 @@ _GAP: Final = 16  # between the upper part and the lanes
 _MOST_EVENTS: Final = 800
 
 _POINT: Final = "change point"
+_DRIFT: Final = "drift"
 
 
 def history_timeline(
@@ -45,7 +46,7 @@ def history_timeline(
         `History.days`: one row per day with runs: ``date``, ``level_ms`` (a typical duration), ``n``, ``segment_ms``
         (the fitted level; null where none was fitted).
     events : polars.DataFrame
-        `History.events`: ``at`` and ``until`` (UTC; null: at once), ``kind``, ``node_id``, ``text``.
+        `History.events`: ``at`` and ``until`` (null: at once), ``kind``, ``node_id``, ``text``.
     workflow_id : str
         Whose history it is.
     tz : str
@@ -77,6 +78,7 @@ def history_timeline(
     shown = _within(events.filter(pl.col("kind") != _POINT), first, last, tz).with_columns(
         pl.col("text").str.strip_prefix(f"{workflow_id} ")  # it stands above all of them
     )
+    slow = shown.filter((pl.col("kind") == _DRIFT) & pl.col("node_id").is_null())
     whole, of_steps = points.filter(pl.col("node_id").is_null()), points.filter(pl.col("node_id").is_not_null())
     marks, lane_rows = lane_marks(pl.concat([_as_events(of_steps), shown.tail(_MOST_EVENTS)]), first=first, last=last)
     unit = time_unit(known["level_ms"].to_list())
@@ -85,6 +87,8 @@ def history_timeline(
     levels = _levels(drawn, whole, tz, unit)
     hollow = bool((known["n"] < FEW).any())
     notes = ["dots: days", "line: fitted level", *([f"hollow: fewer than {FEW} runs"] if hollow else [])]
+    if of_steps.height:
+        notes.append(f"diamonds: {_of_steps(of_steps)}")
     if whole.height:
         notes.append("shaded: when it changed, 95 %")
     if shown.height > _MOST_EVENTS:
@@ -93,7 +97,7 @@ def history_timeline(
     if lane_rows:
         below = lane_layers(marks, lane_rows, top=_LEVELS + _GAP, bottom=height, days=drawn, tz=tz)
         layers.append(alt.layer(*below))
-    chart = finish(*layers, title=_title(known, points), subtitle=[subtitle, " · ".join(notes)], height=height)
+    chart = finish(*layers, title=_title(known, points, slow), subtitle=[subtitle, " · ".join(notes)], height=height)
     separate: alt.LayerChart = chart.resolve_scale(y="independent", color="independent", shape="independent")
     return separate
 
@@ -278,19 +282,27 @@ def _subtitle(known: pl.DataFrame, workflow_id: str, tz: str) -> str:
     return f"{short(workflow_id)} · {count_text(n, 'run')} on {count_text(known.height, 'day')} · days in {tz}"
 
 
-def _title(known: pl.DataFrame, points: pl.DataFrame) -> str:
+def _title(known: pl.DataFrame, points: pl.DataFrame, slow: pl.DataFrame) -> str:
     whole = points.filter(pl.col("node_id").is_null()).sort("on")
     if known.height == 1:
         return f"A run takes about {duration_text(known['level_ms'][0])}, on the one day"
+    of_steps = points.filter(pl.col("node_id").is_not_null())
     if whole.is_empty():
-        steps = points["node_id"].n_unique()
-        levels = "one step's level" if steps == 1 else f"the levels of {steps} steps"
-        beside = f", though {levels} changed" if steps else ""
-        return f"No change of level is found in {count_text(known.height, 'day')}{beside}"
+        beside = f", but {_of_steps(of_steps)}" if of_steps.height else ""
+        if slow.height:
+            begin, end, text = slow.select("at", "until", "text").row(0)
+            return f"Whole runs {text}, from {begin.day} {begin:%B} to {end.day} {end:%B}{beside}"
+        return f"No change of whole runs is found in {count_text(known.height, 'day')}{beside}"
     on: date = whole["on"][-1]
     change = whole["change"][-1]
     since = f"{on.day} {on:%B}"
     if whole.height == 1:
-        return f"The level changed once, on {since}; {change}"
+        return f"Whole runs changed level once, on {since}; {change}"
     times = "twice" if whole.height == 2 else f"{whole.height} times"
-    return f"The level changed {times}; last on {since}, {change}"
+    return f"Whole runs changed level {times}; last on {since}, {change}"
+
+
+def _of_steps(points: pl.DataFrame) -> str:
+    """How many changes there are of how many steps."""
+    steps = points["node_id"].n_unique()
+    return f"{count_text(points.height, 'change')} of {'one step' if steps == 1 else f'{steps} steps'}"

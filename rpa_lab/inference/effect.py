@@ -16,7 +16,7 @@ import numpy.typing as npt
 from rpa_lab.inference.differences import Bounds, difference_of_bounds
 from rpa_lab.inference.intervals import wilson_bounds
 
-__all__ = ["cohens_h", "delta_of_placements", "placements"]
+__all__ = ["cohens_h", "delta_of_placements", "placements", "placements_of_both"]
 
 _NOTHING: Final = 1e-12
 
@@ -47,6 +47,32 @@ def placements(values: Floats, among: Floats) -> Floats:
     less, not_more = np.searchsorted(among, values, side="left"), np.searchsorted(among, values, side="right")
     found: Floats = (less + not_more) / len(among) - 1.0
     return found
+
+
+def placements_of_both(values: Floats, others: Floats) -> tuple[Floats, Floats]:
+    """The placements of values among others, and of these among the values, of one search.
+
+    Parameters
+    ----------
+    values, others : numpy.ndarray
+        Both sorted, and not empty; it is fast where there are few values.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+
+    Examples
+    --------
+    >>> ours, theirs = placements_of_both(np.array([2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
+    >>> ours.round(3).tolist(), theirs.tolist()
+    ([0.0, 1.0], [-1.0, -0.5, 0.0])
+    """
+    less, not_more = np.searchsorted(others, values, side="left"), np.searchsorted(others, values, side="right")
+    size = len(others) + 1
+    # others[i] is greater than the values with not_more <= i, and not less than those with less <= i
+    below = np.cumsum(np.bincount(not_more, minlength=size))[:-1]
+    upto = np.cumsum(np.bincount(less, minlength=size))[:-1]
+    return (less + not_more) / len(others) - 1.0, (below + upto) / len(values) - 1.0
 
 
 def delta_of_placements(

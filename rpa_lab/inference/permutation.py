@@ -16,17 +16,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "LEAST_WAYS",
-    "Exchanges",
-    "Places",
-    "exchanges",
-    "p_values",
-    "p_values_of_runs",
-    "placed",
-    "places",
-    "side_by_side",
-]
+__all__ = ["LEAST_WAYS", "Exchanges", "exchanges", "p_values", "p_values_of_runs", "placed", "places", "side_by_side"]
 
 LEAST_WAYS: Final = 500
 """In which days can change places; fewer are too coarse a scale for 5 %."""

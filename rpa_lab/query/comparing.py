@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,16 +14,15 @@ from rpa_lab.inference.shift import LEAST_A_SIDE
 from rpa_lab.period import Span, zone
 from rpa_lab.query.comparison import COLUMNS, Comparison, against_first, corrected
 from rpa_lab.query.day_cells import Cells, Sample, hours_by_day, of_measure, sample_of
-from rpa_lab.query.doubts import about_drops, about_period, about_running
+from rpa_lab.query.doubts import about_drops, about_period, about_running, is_over
 from rpa_lab.query.held_against import Against, Held
 from rpa_lab.query.measure import Measure
+from rpa_lab.query.recorded import about_periods, about_recorded, common, local_dates, recorded_span
 from rpa_lab.query.sides import DAY, Side, rows_of
 from rpa_lab.storage.store import TimeSeriesStore
 from rpa_lab.units import names_text
 
 __all__ = ["compare_sides", "compared", "measures_named"]
-
-_LONGER: Final = 1.1  # from this ratio on periods are called of different length
 
 
 def compare_sides(
@@ -82,9 +79,12 @@ def compare_sides(
     rows = {table: read(table) for table in tables}
     spans = [side.span for side in ordered]
     names = [side.name for side in ordered]
-    table, doubts = compared(rows, spans, measures, names=names, now=store.now, level=level, seed=seed)
+    recorded = recorded_span(store, tables)
+    table, doubts = compared(rows, spans, measures, names=names, recorded=recorded, level=level, seed=seed)
+    today = store.now.astimezone(zone(recorded.tz)).date()
     whole = Span(min(span.start for span in spans), max(span.end for span in spans), spans[0].tz)
-    said = [*warnings, *doubts, *_about_rows(store, rows, spans)]
+    unrecorded = about_recorded(names, spans, recorded, today=today, measures=measures)
+    said = [*warnings, *unrecorded, *doubts, *_about_rows(store, rows, spans)]
     return Comparison(
         by=by,
         groups=tuple(names),
@@ -105,7 +105,7 @@ def compared(
     measures: Sequence[Measure],
     *,
     names: Sequence[str],
-    now: datetime,
+    recorded: Span,
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[pl.DataFrame, list[str]]:
@@ -121,8 +121,8 @@ def compared(
         Which.
     names : sequence of str
         How each side is called; the first is what the others are held against.
-    now : datetime
-        Days after it count for nothing.
+    recorded : Span
+        From when to when there are records: days before and after count for nothing, not as days without runs.
     level, seed : float, int
         As for `compare_sides`.
 
@@ -131,9 +131,9 @@ def compared(
     tuple of DataFrame and list of str
         A `Comparison`'s table, and what makes it doubtful.
     """
-    dates = _dates(spans, [frame[DAY] for frame in rows.values()], now=now)
+    dates = _dates(spans, [frame[DAY] for frame in rows.values()], recorded=recorded)
     totals = any(measure.kind == "total" for measure in measures)
-    hours = hours_by_day(spans, dates, now=now) if totals else None
+    hours = hours_by_day(spans, dates, recorded=recorded) if totals else None
     numbers = {span: number for number, span in enumerate(sorted(set(spans), key=lambda span: (span.start, span.end)))}
     held = Held(
         dates=dates.to_physical().to_numpy().astype(np.int64),
@@ -153,7 +153,7 @@ def compared(
         parts.append(_rows(measure, names, cells[-1], held.against_first(measure, cells[-1], sample)))
     table = against_first(pl.concat(parts).lazy(), first=names[0]).collect()
     table = corrected(table, level=level).select(COLUMNS)
-    doubts = [*_about_periods(spans, dates, measures), *_about_days(names, measures, cells, table, held)]
+    doubts = [*about_periods(spans, recorded, measures), *_about_days(names, measures, cells, table, held)]
     return table, doubts
 
 
@@ -196,15 +196,10 @@ def _columns(measures: Sequence[Measure], table: str) -> list[str]:
     return list(dict.fromkeys([*names, *(["status"] if has_status else [])]))
 
 
-def _dates(spans: Sequence[Span], days: Sequence[pl.Series], *, now: datetime) -> pl.Series:
-    """All days of the periods, as far as they are over, and those that have rows."""
-    found = [day.unique() for day in days]
-    for span in spans:
-        first = span.start.astimezone(zone(span.tz)).date()
-        until = min(span.end, max(now, span.start + timedelta(hours=1))) - timedelta(microseconds=1)
-        last = until.astimezone(zone(span.tz)).date()
-        found.append(pl.date_range(first, last, eager=True).alias(DAY))
-    return pl.concat(found).drop_nulls().unique().sort().alias("day")
+def _dates(spans: Sequence[Span], days: Sequence[pl.Series], *, recorded: Span) -> pl.Series:
+    """All days of the periods, as far as they are recorded, and those that have rows."""
+    found = [*(day.unique().alias("day") for day in days), *(local_dates(common(span, recorded)) for span in spans)]
+    return pl.concat(found).drop_nulls().unique().sort()
 
 
 def _rows(measure: Measure, names: Sequence[str], cells: Cells, found: Against) -> pl.DataFrame:
@@ -250,38 +245,6 @@ def _counted(measures: Sequence[Measure]) -> str:
     return "; ".join(said) or "all rows"
 
 
-def _about_periods(of_sides: Sequence[Span], dates: pl.Series, measures: Sequence[Measure]) -> list[str]:
-    spans = list(dict.fromkeys(of_sides))
-    if len(spans) < 2:
-        return []
-    said = []
-    ordered = sorted(spans, key=lambda span: (span.start, span.end))
-    if any(earlier.end > later.start for earlier, later in pairwise(ordered)):
-        said.append("the periods overlap: what lies in both is on both sides, and they differ less than they seem to")
-    lengths = [span.length / timedelta(days=1) for span in spans]
-    if max(lengths) > _LONGER * min(lengths):
-        totals = [measure.name for measure in measures if measure.kind == "total" and measure.unit != "per h"]
-        longest = f"the periods are of {min(lengths):,.3g} to {max(lengths):,.3g} days"
-        if totals:
-            longest += (
-                f": {', '.join(totals)} of the longer one is higher for that alone (p, effect and significance are "
-                "per day; rate_per_hour is a value that can be compared)"
-            )
-        said.append(longest)
-    if len({_weekdays(span, dates) for span in spans}) > 1:
-        said.append("the periods hold different days of the week: what is slower on Mondays is in one of them oftener")
-    return said
-
-
-def _weekdays(span: Span, dates: pl.Series) -> tuple[float, ...]:
-    """What part of a period's days each day of the week is."""
-    clock = zone(span.tz)
-    first: date = span.start.astimezone(clock).date()
-    last: date = (span.end - timedelta(microseconds=1)).astimezone(clock).date()
-    days = dates.filter(dates.is_between(first, last)).dt.weekday().to_numpy()
-    return tuple(round(float((days == weekday).mean()), 2) for weekday in range(1, 8))
-
-
 def _about_days(
     names: Sequence[str], measures: Sequence[Measure], cells: Sequence[Cells], table: pl.DataFrame, held: Held
 ) -> list[str]:
@@ -289,6 +252,8 @@ def _about_days(
     ran = [each.ran for measure, each in zip(measures, cells, strict=True) if measure.kind != "total"]
     days, of = np.min([(each > 0).sum(axis=0) for each in ran or [cells[0].ran]], axis=0), np.array(names)
     few, fewer = of[days < LEAST_DAYS], of[days < LEAST_A_SIDE]
+    if not days.any():  # whatever it is, it isn't for want of days
+        few = fewer = of[:0]
     if len(few):
         said.append(
             f"fewer than {LEAST_DAYS} days with runs of {_some(few)}: intervals there speak of these runs only, not of "
@@ -322,6 +287,7 @@ def _about_rows(store: TimeSeriesStore, rows: dict[str, pl.DataFrame], spans: Se
             said += about_drops(store, table, span)
         if table == "executions":
             said += about_running(int((frame["status"] == "running").sum()), frame.height)
+    everything = store.span("all")  # which ends at a midnight
     for span in whole:
-        said += about_period(span.end <= store.now, span)
+        said += about_period(span == everything or is_over(span, now=store.now), span)
     return said

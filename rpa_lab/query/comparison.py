@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 import polars as pl
 
+from rpa_lab.inference.shift import LEAST_A_SIDE
 from rpa_lab.query.measure import measure_of
 from rpa_lab.readable import figure_text
 from rpa_lab.result import Result
@@ -77,21 +78,23 @@ class Comparison(Result):
 
     @property
     def sentence(self) -> str:
-        """What it says, in some sentences: how many differences are more than chance, and the surest ones."""
+        """What it says, in some sentences: how many differences are sure, and the surest, of these the largest ones."""
         known = self.table.filter(pl.col("group") != self.against, pl.col("q_value").is_not_null())
         undecided = self.table.height - len(self.metrics) - known.height
         tail = f" Undecided: {undecided:,}, of which too little is known." if undecided else ""
         if known.is_empty():
-            return f"Whether anything differs from {self.against} can't be told: too few days, or no figures."
-        found = known.filter("significant").with_columns(size=pl.col("ratio").log().abs())
-        found = found.sort("q_value", "size", "metric", "group", descending=[False, True, False, False])
+            return self._unknown()
+        ratio = pl.when(pl.col("ratio") > 0).then(pl.col("ratio").log().abs())
+        found = known.filter("significant").with_columns(effect_size=pl.col("effect").abs(), size=ratio)
+        order = ["q_value", "effect_size", "size", "metric", "group"]
+        found = found.sort(order, descending=[False, True, True, False, False], nulls_last=True)
         if found.is_empty():
             return (
                 f"Nothing differs from {self.against} by more than chance explains "
                 f"({count_text(known.height, 'difference')} looked at, {self.level * 100:g} %).{tail}"
             )
         base = dict(self.table.filter(group=self.against).select("metric", "value").iter_rows())
-        table = "steps" if self.by in _OF_STEPS else "executions"
+        table = self._of
         said = "; ".join(
             _told(
                 row | {"words": measure_of(row["metric"], table=table).words},
@@ -108,6 +111,34 @@ class Comparison(Result):
 
     def __str__(self) -> str:
         return self.sentence
+
+    @property
+    def _of(self) -> str:
+        """Of which table a metric is that doesn't say."""
+        return "steps" if self.by in _OF_STEPS else "executions"
+
+    def _unknown(self) -> str:
+        """Why no difference has a p-value."""
+        if not self.table["value"].count():
+            return f"There is nothing to compare: no group has a value of {', '.join(self.metrics)}."
+        empty = self.table.group_by("group", maintain_order=True).agg(pl.col("value").count())
+        without = empty.filter(pl.col("value") == 0)["group"].to_list()
+        if self.against in without:
+            return f"Nothing can be held against {self.against}: it has no values."
+        if len(without) == len(self.groups) - 1:
+            return f"Only {self.against} has values: there is nothing to hold against it."
+        if all(measure_of(metric, table=self._of).kind == "extreme" for metric in self.metrics):
+            differ = "differs" if len(self.metrics) == 1 else "differ"
+            return (
+                f"Whether {', '.join(self.metrics)} {differ} by more than chance can't be told: days don't say how far "
+                "a smallest or a greatest value can be trusted."
+            )
+        ends = self.table.select(least=pl.col("days").min(), most=pl.col("days").max()).row(0)
+        days = dict.fromkeys(f"{end:,}" for end in ends)
+        return (
+            f"Whether anything differs from {self.against} can't be told: {LEAST_A_SIDE} days with runs a side are "
+            f"needed, and there are {' to '.join(days)}."
+        )
 
 
 def against_first(values: pl.LazyFrame, *, first: str) -> pl.LazyFrame:

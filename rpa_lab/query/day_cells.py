@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -20,6 +20,7 @@ from rpa_lab.measures import rate_per_hour, total
 from rpa_lab.period import Span
 from rpa_lab.query.bins import hours_in
 from rpa_lab.query.measure import Measure
+from rpa_lab.query.recorded import common
 from rpa_lab.query.sides import DAY, GROUP
 
 __all__ = ["Cells", "Sample", "hours_by_day", "influences", "of_measure", "sample_of"]
@@ -78,15 +79,18 @@ class Cells:
     scale: Floats | float = 1.0
 
 
-def hours_by_day(spans: Sequence[Span], dates: pl.Series, *, now: datetime) -> Floats:
-    """How many hours of each day lie in each of several periods, as far as they are over: one column each."""
-    found: list[Floats] = []
-    for span in spans:
-        until = min(span.end, max(now, span.start + timedelta(hours=1)))
-        hours = hours_in(["day"], Span(span.start, until, span.tz))
-        joined = pl.DataFrame({"day": dates}).join(hours, on="day", how="left", validate="1:1", maintain_order="left")
-        found.append(joined["hours"].fill_null(0.0).to_numpy().astype(np.float64))
-    return np.stack(found, axis=1)
+def hours_by_day(spans: Sequence[Span], dates: pl.Series, *, recorded: Span) -> Floats:
+    """How many hours of each day lie in each of several periods, as far as they are recorded: one column each."""
+    found = np.zeros((len(dates), len(spans)))
+    for number, span in enumerate(spans):
+        within = common(span, recorded)
+        if within is not None:
+            hours = hours_in(["day"], within)
+            joined = pl.DataFrame({"day": dates}).join(
+                hours, on="day", how="left", validate="1:1", maintain_order="left"
+            )
+            found[:, number] = joined["hours"].fill_null(0.0).to_numpy()
+    return found
 
 
 def of_measure(
@@ -137,6 +141,8 @@ def of_measure(
         nothing = pl.when(pl.col("n") == 0).then(0.0).otherwise("value")
         values = values.with_columns(value=nothing)
     value = values["value"].fill_null(np.nan).to_numpy().astype(np.float64)
+    if hours is not None:  # none of a period that isn't recorded is unknown, not nothing
+        value = np.where((values["n"].to_numpy() == 0) & (hours.sum(axis=0) == 0), np.nan, value)
     at = by_day[DAY].to_physical().to_numpy(), by_day[GROUP].to_numpy()
     place = np.searchsorted(dates.to_physical().to_numpy(), at[0]), at[1]
     ran, part = np.zeros((len(dates), sides)), np.zeros((len(dates), sides))
@@ -162,7 +168,8 @@ def sample_of(rows: pl.DataFrame, measure: Measure, *, dates: pl.Series, sides: 
     name = measure.metric.column.name
     counted = rows if measure.status is None else rows.filter(pl.col(_STATUS) == measure.status)
     known = counted.select(GROUP, DAY, pl.col(name).cast(pl.Float64).alias("value")).drop_nulls("value")
-    known = known.sort(GROUP, "value", DAY)
+    # each side by itself, which takes a third of the time that a sort by both takes
+    known = known.group_by(GROUP).agg(pl.all().sort_by("value")).sort(GROUP).explode(DAY, "value")
     values = known["value"].to_numpy()
     if not np.isfinite(values).all():
         return None

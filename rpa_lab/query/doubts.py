@@ -7,11 +7,11 @@ from typing import Final
 
 import polars as pl
 
-from rpa_lab.period import Span, zone
+from rpa_lab.period import Span, this_minute, zone
 from rpa_lab.schema import TABLES
 from rpa_lab.storage.store import TimeSeriesStore
 
-__all__ = ["HEALTH_REACH", "about_drops", "about_period", "about_running", "dropped"]
+__all__ = ["HEALTH_REACH", "about_drops", "about_period", "about_running", "dropped", "is_over"]
 
 HEALTH_REACH: Final = timedelta(days=2)
 """How far before a period collectors' counts are looked for, to tell what was dropped in it from what was before."""
@@ -47,6 +47,21 @@ def about_running(running: int, rows: int) -> tuple[str, ...]:
 def about_period(period_is_over: bool, span: Span) -> tuple[str, ...]:
     """That there is more to come."""
     return () if period_is_over else (f"the period ends at {_local(span.end, span)}, which is still to come",)
+
+
+def is_over(span: Span, *, now: datetime) -> bool:
+    """Whether nothing of a period is still to come: by the present, or by a store's "now" that is later.
+
+    A store whose "now" is its newest record holds what is long past.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from rpa_lab.period import Period
+    >>> is_over(Period("2011-10").resolve(), now=datetime(2011, 10, 14, tzinfo=UTC))
+    True
+    """
+    return span.end <= max(now, this_minute())
 
 
 def dropped(health: pl.LazyFrame, span: Span) -> pl.LazyFrame:

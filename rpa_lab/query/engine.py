@@ -18,7 +18,7 @@ from rpa_lab.query.answer import RUNNING, columns_read, grouped, listed
 from rpa_lab.query.cache import Answers, CacheView, Key
 from rpa_lab.query.comparing import compare_sides, measures_named
 from rpa_lab.query.comparison import Comparison
-from rpa_lab.query.doubts import HEALTH_REACH, about_drops, about_period, about_running
+from rpa_lab.query.doubts import HEALTH_REACH, about_drops, about_period, about_running, is_over
 from rpa_lab.query.from_summaries import from_summaries
 from rpa_lab.query.measure import measure_of
 from rpa_lab.query.query import PeriodSaid, Query
@@ -180,7 +180,7 @@ class QueryEngine:
         Returns
         -------
         Comparison
-            Values are what `query` says of each workflow.
+            Values are what `query` says of each workflow; in a period without any record none is known.
 
         Raises
         ------
@@ -214,7 +214,7 @@ class QueryEngine:
             query=query,
             span=span,
             now=now if query.table == "executions" else None,  # whether one that runs still lives
-            is_over=query.period.is_all or span.end <= now,
+            is_over=query.period.is_all or is_over(span, now=now),
             damage=store.warnings(span, tables=[query.table]),
             fingerprint=fingerprint,
         )

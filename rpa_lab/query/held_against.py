@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpa_lab.inference.differences import Bounds, correlation_by_days, difference_by_days, difference_of_bounds
-from rpa_lab.inference.effect import cohens_h, delta_of_placements, placements
+from rpa_lab.inference.effect import cohens_h, delta_of_placements, placements, placements_of_both
 from rpa_lab.inference.intervals import DAYS, THESE_RUNS, mean_bounds, order_ranks, wilson_bounds
 from rpa_lab.inference.permutation import LEAST_WAYS, Exchanges, exchanges, p_values, p_values_of_runs, side_by_side
 from rpa_lab.inference.resampling import LEAST_DAYS, RESAMPLES, rate_by_days, resampled_days, share_by_days
@@ -217,7 +217,8 @@ class Held:
             own = sample.values[sample.of(side)]
             if not len(own) or not len(base):
                 continue
-            ours, theirs = placements(own, base), -placements(base, own)
+            ours, theirs = placements_of_both(own, base)
+            theirs = -theirs
             if min(days[0], days[side]) >= LEAST_DAYS:
                 sums = sample.by_day(side, ours), counts[:, side], sample.by_day(0, theirs), counts[:, 0]
                 found[:, side - 1] = delta_of_placements(*sums, paired=bool(paired), level=self.level)

@@ -21,13 +21,15 @@ from rpa_lab.simulate.flaws import Flaws, skew_us
 from rpa_lab.simulate.releases import changes_of
 from rpa_lab.simulate.rows import Rows, ids_of, rows_of
 from rpa_lab.simulate.streams import digest
-from rpa_lab.storage.store import Written
+from rpa_lab.storage.store import TimeSeriesStore, Written
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rpa_lab.simulate.faults.fault import Fault
     from rpa_lab.simulate.runs import Runs
     from rpa_lab.simulate.world import World
-    from rpa_lab.storage.store import TimeSeriesStore
+
 
 __all__ = ["Fleet"]
 
@@ -143,7 +145,7 @@ class Fleet:
         return frame_of("collector_health", **(counts | known))
 
     def write(
-        self, store: TimeSeriesStore, *, on_day: Callable[[date, int, int], None] | None = None
+        self, store: TimeSeriesStore | str | Path, *, on_day: Callable[[date, int, int], None] | None = None
     ) -> dict[str, Written]:
         """Write all of it into a store, a UTC day at a time; the same fleet written again changes nothing.
 
@@ -151,8 +153,8 @@ class Fleet:
 
         Parameters
         ----------
-        store : TimeSeriesStore
-            Where to.
+        store : TimeSeriesStore, str or Path
+            Where to; of a path the store there, which is made where there is none.
         on_day : callable, optional
             Called with each day as it is written, how many are done, and how many there are.
 
@@ -161,6 +163,8 @@ class Fleet:
         dict of str to Written
             By table: rows written, and rows that were there already.
         """
+        if not isinstance(store, TimeSeriesStore):
+            store = TimeSeriesStore(store)
         killed_by = "i" + digest(("killed", self.writer), digits=11)
         held = self._held(store, killed=False, writer=self.writer) | self._held(store, killed=True, writer=killed_by)
         nothing = Written(rows=0, already_there=0, corrected=0)

@@ -15,6 +15,7 @@ from rpa_lab.period import as_utc
 __all__ = ["note_row"]
 
 _KIND: Final = re.compile(r"[^\W\d_][\w .-]{0,39}")
+_LONGEST: Final = 2000
 _TIME: Final = pl.Datetime("us", "UTC")
 
 
@@ -56,7 +57,7 @@ def note_row(
     Raises
     ------
     InputError
-        If the text is empty, the kind no short name, or something no text or time.
+        If the text is empty or has more than 2,000 characters, the kind is no short name, or something no text or time.
 
     Examples
     --------
@@ -67,6 +68,11 @@ def note_row(
     """
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"text is {quote(text)}, expected what was changed, such as 'new selector for the login page'")
+    if len(text.strip()) > _LONGEST:
+        raise InputError(
+            f"text is {quote(text)}, of {len(text.strip()):,} characters; at most {_LONGEST:,} are kept: say what was "
+            "changed, and where more can be read"
+        )
     if not isinstance(kind, str) or not _KIND.fullmatch(kind.strip()):
         raise InputError(
             f"kind is {quote(kind)}, expected a short name such as 'release', 'selector', 'host' or 'note'"

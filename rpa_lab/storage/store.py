@@ -247,7 +247,8 @@ class TimeSeriesStore:
         workflow_id : str, optional
             The workflow that it touches; default all. It need not have run yet.
         at : datetime, date or str, optional
-            When it took effect; naive times are read in the store's zone, a date means its midnight. Default: now.
+            When it took effect; naive times are read in the store's zone, a date means its midnight. Default: now; in a
+            store that is seen as of a given time that time.
         kind : str
             A short name: release, selector, host, note …
         version, host : str, optional
@@ -263,7 +264,8 @@ class TimeSeriesStore:
         Raises
         ------
         InputError
-            If the text is empty, or the kind no short name; nothing was written then.
+            If the text is empty or has more than 2,000 characters, or the kind is no short name; nothing was written
+            then.
 
         Examples
         --------
@@ -273,7 +275,9 @@ class TimeSeriesStore:
         >>> store.read("changes", columns=["kind", "workflow_id"]).row(0)
         ('selector', 'payroll')
         """
-        now = min(self.now - timedelta(microseconds=1), datetime.now(UTC))  # before the end of "the last 30 days"
+        now = datetime.now(UTC)
+        if self._as_of != "latest":  # the newest run is no time at which anybody writes
+            now = min(now, self.now - timedelta(microseconds=1))  # before the end of "the last 30 days"
         names = {"workflow_id": workflow_id, "version": version, "host": host, "author": author}
         row = note_row(text, at=at, now=now, tz=self.tz, kind=kind, **names)
         self.write_frame("changes", row)

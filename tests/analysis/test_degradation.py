@@ -202,6 +202,15 @@ def test_a_day_of_25_hours_is_one_day() -> None:
     assert (found.shift_ms, found.p_value) == (0.0, 1.0)
 
 
+def test_of_a_threshold_is_only_spoken_where_runs_took_longer() -> None:
+    slower = _compare(_runs(_days(8, 35, mean=100), _days(1, 7, mean=110)))
+    faster = _compare(_runs(_days(8, 35, mean=130), _days(1, 7, mean=100)))
+
+    assert ", not above the threshold of 20 %. The typical day" in slower.sentence
+    assert "% less long" in faster.sentence
+    assert "threshold" not in faster.sentence
+
+
 def test_different_days_of_the_week_are_doubted() -> None:
     runs = _runs(_days(6, 10, mean=100), _days(1, 5, mean=130, seed=1))
     found = _compare(runs, baseline=5, current=5)

@@ -110,6 +110,22 @@ def test_days_are_those_of_the_zone(store: TimeSeriesStore) -> None:
         assert n == (local == day).sum()
 
 
+def test_times_are_those_of_the_zone_and_say_so(store: TimeSeriesStore) -> None:
+    """The release came at 5 o'clock UTC: 14:00 in Tokyo, and still 2 October in Honolulu."""
+    for tz, day, clock in (("Asia/Tokyo", 3, "14:00"), ("Pacific/Honolulu", 2, "19:00")):
+        found = HistoryAnalyzer(store.seen(tz=tz, as_of="latest")).history("order_entry", "60d")
+        release = found.events.filter(kind="release").row(0, named=True)
+        table = found.change_points.table
+
+        assert found.events.schema["at"] == found.events.schema["until"] == pl.Datetime("us", tz)
+        assert table.schema["change_at"] == pl.Datetime("us", tz)
+        assert release["at"] == datetime(2026, 10, 3, 5, tzinfo=UTC)
+        assert (release["at"].day, f"{release['at']:%H:%M}") == (day, clock)
+        assert f"2026-10-0{day} {clock}" in found._repr_html_()
+        near = {point.nearest_change for point in found.change_points.points} - {None}
+        assert [change.sentence for change in near if change] == [f"{day} October: version 2.4."]
+
+
 def test_a_degradation_says_since_when_and_what_was_changed_then(store: TimeSeriesStore) -> None:
     analyzer = PerformanceAnalyzer(store)
     whole = analyzer.compare_periods("order_entry", timedelta(30), timedelta(28), 5)
@@ -132,6 +148,20 @@ def test_what_became_no_slower_began_on_no_day(store: TimeSeriesStore) -> None:
     for found in (after, before):
         assert (found.began, found.nearest_change) == (None, None)
         assert "Runs take longer" not in found.sentence
+
+
+def test_what_is_not_surely_slower_began_on_no_day(store: TimeSeriesStore) -> None:
+    """A level moved within the baseline's last days, but so few current days don't say that it is slower."""
+    seen = store.seen(as_of=datetime(2026, 10, 17, tzinfo=UTC))
+    found = PerformanceAnalyzer(seen).compare_periods("order_entry", timedelta(40), timedelta(2))
+    moved = HistoryAnalyzer(seen).change_point("order_entry", "42d", near=date(2026, 10, 15), slower=True)
+
+    assert moved is not None
+    assert found.increase_ms is not None
+    assert found.increase_ms > 0
+    assert not found.significant
+    assert (found.began, found.nearest_change) == (None, None)
+    assert "Runs take longer" not in found.sentence
 
 
 def test_the_change_point_of_two_periods(store: TimeSeriesStore) -> None:
@@ -167,7 +197,9 @@ def test_a_few_days_are_no_history_and_it_is_said_what_is_needed(store: TimeSeri
     assert found.change_points.points == ()
     assert found.days.height == 5  # working days
     assert found.days["segment_ms"].null_count() == found.days.height
-    assert found.warnings == ("the workflow has fewer: 14 days with completed runs are needed to see a level move",)
+    assert found.warnings == (
+        "the workflow has fewer than the 14 days with completed runs that are needed to see a level move",
+    )
     assert empty.warnings == (
         "no completed run with a known duration; 14 days with completed runs are needed to see a level move",
     )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpa_lab.chart.history import history_timeline
-from rpa_lab.chart.lanes import place_names
+from rpa_lab.chart.lanes import Placed, place_names
 from rpa_lab.report.block import Chart
 
 if TYPE_CHECKING:
@@ -76,12 +76,35 @@ def test_levels_change_points_and_events_share_one_axis(draw: Draw) -> None:
     points = pl.concat([_points(10), _points(10, node_id="form > submit")])
     chart = _draw(_days(30, changed=10), events, change_points=points)
 
-    assert Chart.of(chart).title == "The level changed once, on 11 October; +25 %: 40 s → 50 s"
+    assert Chart.of(chart).title == "Whole runs changed level once, on 11 October; +25 %: 40 s → 50 s"
+    assert "diamonds: 1 change of one step" in str(chart.to_dict()["title"])
     svg = draw(chart)
     for said in ("version 2.4 went live", "5 h", "new portal", "submit +25 %", "versions", "outages", "notes", "steps"):
         assert f">{said}</text>" in svg
     (band,) = _data(chart, "begin")
     assert (band["begin"][:10], band["at"][:10], band["end"][:10]) == ("2026-10-10", "2026-10-11", "2026-10-13")
+
+
+def test_changes_of_whole_runs_and_of_steps_are_counted_apart() -> None:
+    steps = [_points(5, 12, node_id="login"), _points(9, node_id="submit")]
+    both = _draw(_days(30, changed=10), _events(), change_points=pl.concat([_points(10, 20), *steps]))
+    only_steps = _draw(_days(30, changed=40), _events(), change_points=pl.concat(steps))
+
+    assert Chart.of(both).title.startswith("Whole runs changed level twice; last on 21 October")
+    assert "diamonds: 3 changes of 2 steps" in str(both.to_dict()["title"])
+    assert Chart.of(only_steps).title == "No change of whole runs is found in 26 days, but 3 changes of 2 steps"
+
+
+def test_a_slow_move_is_a_change_too(draw: Draw) -> None:
+    events = _events((5, 24 * 12, "drift", "moved slowly by +67 %"))
+    of_step = events.with_columns(node_id=pl.lit("login"))
+
+    assert Chart.of(_draw(_days(30, changed=40), events, change_points=_points())).title == (
+        "Whole runs moved slowly by +67 %, from 6 October to 18 October"
+    )
+    chart = _draw(_days(30, changed=40), of_step, change_points=_points())
+    assert Chart.of(chart).title == "No change of whole runs is found in 26 days"
+    assert "drifts" in draw(chart)
 
 
 def test_a_level_holds_over_days_without_runs_until_it_changes() -> None:
@@ -111,7 +134,7 @@ def test_events_outside_of_the_days_are_not_drawn() -> None:
 def test_without_a_table_change_points_are_read_from_the_events(draw: Draw) -> None:
     events = _events((10, 0, "change point", "runs take 25 % longer"))
     chart = _draw(_days(30, changed=10), events)
-    assert Chart.of(chart).title == "The level changed once, on 11 October; runs take 25 % longer"
+    assert Chart.of(chart).title == "Whole runs changed level once, on 11 October; runs take 25 % longer"
     draw(chart)
 
 
@@ -121,7 +144,7 @@ def test_few_and_many_days_are_drawn(days: int, draw: Draw) -> None:
     if days == 1:
         assert Chart.of(chart).title == "A run takes about 39.2 s, on the one day"
     else:
-        assert Chart.of(chart).title.startswith("No change of level is found in")
+        assert Chart.of(chart).title.startswith("No change of whole runs is found in")
     draw(chart)
 
 
@@ -145,6 +168,19 @@ def test_what_people_wrote_is_only_text(draw: Draw) -> None:
         events = _events((3, 0, name, name), (5, 0, name, name))
         svg = draw(_draw(_days(30, changed=9), events, change_points=_points(9, node_id=name), workflow_id=name))
         assert "<b>" not in svg
+
+
+def test_marks_that_come_close_take_the_next_row_and_at_the_end_the_left_side() -> None:
+    marks = [(10.0, 10.0, "version 2.3"), (40.0, 40.0, "version 2.4"), (690.0, 690.0, "2.5"), (41.0, 41.0, "x" * 90)]
+    places, used = place_names(marks, width=700)
+
+    assert places == [
+        Placed(row=0, side="right"),
+        Placed(row=1, side="right"),
+        Placed(row=0, side="left"),
+        Placed(row=2, side=""),  # no room for its name, and on both rows it would cover one
+    ]
+    assert used == [0, 1, 2]
 
 
 @given(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpa_lab.inference.differences import Bounds
-from rpa_lab.inference.effect import cohens_h, delta_of_placements, placements
+from rpa_lab.inference.effect import cohens_h, delta_of_placements, placements, placements_of_both
 from tests import oracles, strategies
 
 SOME = st.lists(strategies.durations_ms(most=1000), min_size=2, max_size=20)
@@ -25,6 +25,15 @@ def test_placements_of_either_side_add_up_to_cliffs_delta(baseline: list[float],
     assert (ours.mean(), theirs.mean(), delta) == pytest.approx((expected, expected, expected))
     assert -1 <= low <= delta + 1e-9
     assert delta - 1e-9 <= high <= 1
+
+
+@given(SOME, SOME)
+def test_one_search_gives_the_placements_of_both(values: list[float], others: list[float]) -> None:
+    one, other = np.sort(values), np.sort([*others, values[0]])
+    ours, theirs = placements_of_both(one, other)
+
+    assert ours.tolist() == placements(one, other).tolist()
+    assert theirs.tolist() == placements(other, one).tolist()
 
 
 def test_the_standard_error_is_delongs_where_each_day_has_one_run() -> None:

@@ -45,7 +45,7 @@ def _rows(values: np.ndarray, *, group: int, status: str = "completed", first: i
 def _table(rows: pl.DataFrame, spans: list[Span], metrics: tuple[str, ...], *, seed: int = 0) -> pl.DataFrame:
     names = [str(number) for number in range(len(spans))]
     measures = [measure_of(metric) for metric in metrics]
-    return compared({"executions": rows}, spans, measures, names=names, now=spans[-1].end, seed=seed)[0]
+    return compared({"executions": rows}, spans, measures, names=names, recorded=_span(200), seed=seed)[0]
 
 
 @given(strategies.compared_rows(), st.integers(0, 3))
@@ -151,7 +151,7 @@ def test_below_ten_days_intervals_speak_of_these_runs_and_below_five_nothing_is_
             [_span(days)] * 2,
             [measure_of("avg")],
             names=["a", "b"],
-            now=START + timedelta(days=days),
+            recorded=_span(days),
         )
         row = table.row(1, named=True)
 
@@ -232,18 +232,18 @@ def test_values_that_are_not_finite_are_told_and_nothing_is_inferred_of_them() -
 
 def test_what_makes_periods_unlike_is_said() -> None:
     values = np.random.default_rng(3).lognormal(0, 0.1, (40, 3))
-    rows = pl.concat([_rows(values[:14], group=0), _rows(values[14:], group=1, first=10)])
+    rows = pl.concat([_rows(values[:14], group=0), _rows(values[14:24], group=1, first=10)])
     _, doubts = compared(
         {"executions": rows},
-        [_span(14), _span(26, after=10)],
+        [_span(14), _span(10, after=10)],
         [measure_of("count"), measure_of("max")],
         names=["a", "b"],
-        now=START + timedelta(days=60),
+        recorded=_span(60),
     )
 
     for said in (
         "the periods overlap",
-        "the periods are of 14 to 26 days: count",
+        "the periods are of 10 to 14 days: count",
         "different days of the week",
         "max: ",
     ):

@@ -149,3 +149,10 @@ def test_a_messy_fleet_written_twice_changes_nothing(tmp_path: Path) -> None:
     assert {name: (one.rows, one.already_there) for name, one in again.items()} == {
         name: (0, one.rows) for name, one in first.items()
     }
+
+
+def test_a_path_is_as_good_as_a_store(made: Fleet, tmp_path: Path) -> None:
+    by_text, by_path = made.write(str(tmp_path / "0")), made.write(tmp_path / "1")
+    for number, written in enumerate((by_text, by_path)):
+        read = TimeSeriesStore(tmp_path / f"{number}").read("executions")
+        assert written["executions"].rows == read.height == made.executions.height > 0

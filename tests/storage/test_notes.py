@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rpa_lab.errors import InputError
+from rpa_lab.simulate import fleet
 from rpa_lab.storage.store import TimeSeriesStore
 
 
@@ -52,6 +53,23 @@ def test_a_note_of_now_belongs_to_the_period_that_ends_now(root: Path) -> None:
     assert store.read("changes", "1h").height == 1
 
 
+def test_a_note_is_written_now_whatever_the_newest_run_is(root: Path) -> None:
+    fleet(2, 1, 3, end=date(2026, 1, 10), faults=[]).write(root)
+    store = TimeSeriesStore(root, as_of="latest")
+    store.note("something")
+
+    assert store.now < datetime(2026, 1, 11, tzinfo=UTC)
+    (at,) = TimeSeriesStore(root).read("changes").filter(text="something")["at"]
+    assert abs(at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_note_as_long_as_notes_may_be_is_kept_whole(root: Path) -> None:
+    store = TimeSeriesStore(root)
+    store.note(f" {'x' * 2000} ", at="2026-11-03")
+
+    assert store.read("changes")["text"].to_list() == ["x" * 2000]
+
+
 def test_two_notes_of_the_same_are_two(root: Path) -> None:
     store = TimeSeriesStore(root)
 
@@ -64,6 +82,7 @@ def test_two_notes_of_the_same_are_two(root: Path) -> None:
     [
         ({"text": " "}, "text is ' '"),
         ({"text": None}, "text is None"),
+        ({"text": "x" * 2001}, "text is 'xxx.*of 2,001 characters; at most 2,000"),
         ({"text": "x", "kind": ""}, "kind is ''"),
         ({"text": "x", "kind": "a" * 41}, "kind is 'aaa"),
         ({"text": "x", "kind": "2\n"}, "kind is"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -49,7 +49,7 @@ class FailureBurst(InNode):
 
     until_day: float
     share: float
-    message: str
+    message: str = field()  # required, as `InNode.node_id` is
 
     @property
     def size(self) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
@@ -155,7 +155,7 @@ class InWorkflow(ABC):
 class InNode(InWorkflow):
     """What the faults of one step have in common."""
 
-    node_id: str
+    node_id: str = field()  # required: the property that it replaces would be its default
 
     def check(self, world: World) -> None:
         """Refuse also a step that the workflow doesn't have."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ from polars.testing import assert_frame_equal
 from scipy.stats import binomtest
 
 from rpa_lab.simulate import BadSelector, FailureBurst, Fleet, Outage
+from rpa_lab.simulate.faults.choice import KINDS
 from tests.simulate.faults.fleets import assert_equal_but_for, calm_fleet, in_window, made, of, us
 
 _BURST = FailureBurst(
@@ -127,3 +130,17 @@ def test_a_burst_shows_only_within_its_window(calm: Fleet) -> None:
     times = planted.executions.filter(error_message=_BURST.message)["started_at"]
     assert times.min() >= calm.start + timedelta(days=_BURST.onset_day)  # type: ignore[operator]
     assert times.max() < calm.start + timedelta(days=_BURST.until_day)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_what_a_fault_needs_must_be_said(kind: str) -> None:
+    """What a property of its base is called is no default."""
+    fault: type[Any] = KINDS[kind]
+    assert [one.name for one in fields(fault) if isinstance(one.default, property)] == []
+    with pytest.raises(TypeError, match=r"missing .* required keyword-only"):
+        fault()
+
+
+def test_a_burst_without_its_message_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="'message'"):
+        FailureBurst(workflow_id="order_entry", node_id="fetch order", onset_day=1, until_day=2, share=1.0)  # type: ignore[call-arg]
