@@ -9,6 +9,8 @@
 - Silent: the same fleets without a fault. "significant" counts those in which any of the five workflows has a
   significant change, "significant or a part" also those in which a sentence calls a part sure though the change isn't;
   "one by itself" the same of the first workflow, asked for alone.
+- Related: 20 workflows' days without a fault, each of which resembles the day before (autocorrelation 0.2 and 0.4); how
+  often any of them is significant, corrected.
 - Coverage: fleets of 1,400 days, without a fault and with each. The truth of a part is the split between the whole
   of one and the whole of the other: 25 times as long as a window, so that it varies a fifth as much. Windows
   are 28 days of the one against the next 28 of the other, and 14 against 14, and it is counted in how many nominal 95 %
@@ -30,8 +32,9 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from scipy.stats import false_discovery_control
 
-from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
+from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer, p_value_of_days
 from rpa_lab.analysis.attribution.split import Work, split, work_of
 from rpa_lab.inference.two_periods import Figures, figures_of_two_periods
 from rpa_lab.period import Span
@@ -72,6 +75,7 @@ def main() -> None:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else SEEDS
     began = time.process_time()
     parts = [*(named(range(seeds), size=size) for size in SIZES), silent(range(seeds))]
+    parts.append(related(range(2 * seeds)))
     parts.append(coverage(range(LONG_SEEDS if seeds == SEEDS else 1)))
     table = pl.concat(parts).with_columns(percent=pl.col("n") / pl.col("of") * 100)
     with pl.Config(tbl_rows=-1, tbl_width_chars=160, float_precision=1, tbl_hide_column_data_types=True):
@@ -118,6 +122,51 @@ def silent(seeds: Iterable[int]) -> pl.DataFrame:
         for figure, count in zip(("significant", "significant or a part", "one by itself"), counts, strict=True)
     ]
     return pl.DataFrame(rows, schema=_COUNTED)
+
+
+def related(seeds: Iterable[int], *, windows: Iterable[int] = (28, 14), workflows: int = 20) -> pl.DataFrame:
+    """How often days that resemble the day before make any of several workflows significant."""
+    rows = []
+    for window in windows:
+        for rho in (0.2, 0.4):
+            found = [_any_significant(seed, window=window, rho=rho, workflows=workflows) for seed in seeds]
+            rows.append(
+                {
+                    "what": "related days",
+                    "design": f"{window} + {window} days, {workflows} workflows",
+                    "figure": f"autocorrelation {rho}",
+                    "n": sum(found),
+                    "of": len(found),
+                }
+            )
+    return pl.DataFrame(rows, schema=_COUNTED)
+
+
+def _any_significant(seed: int, *, window: int, rho: float, workflows: int) -> bool:
+    p_values: list[list[float]] = [[], []]  # by itself, and among all
+    for workflow in range(workflows):
+        days = _related_days(np.random.default_rng([seed, round(10 * rho), workflow]), window=window, rho=rho)
+        for of, count in zip(p_values, (1, workflows), strict=True):
+            p_value = p_value_of_days(days, later_first=False, seed=0, workflows=count)
+            of.append(1.0 if p_value is None else p_value)
+    q_values = np.maximum(false_discovery_control(p_values[1]), p_values[0])
+    return bool(q_values.min() <= 0.05)
+
+
+def _related_days(rng: np.random.Generator, *, window: int, rho: float) -> pl.DataFrame:
+    """Days of 40 runs each, whose means differ by 8 %."""
+    noise, levels = rng.normal(size=2 * window) * np.sqrt(1 - rho**2), [rng.normal()]
+    for each in noise[1:]:
+        levels.append(rho * levels[-1] + each)
+    first = END - timedelta(days=2 * window)
+    return pl.DataFrame(
+        {
+            "side": [0] * window + [1] * window,
+            "day": [first + timedelta(days=day) for day in range(2 * window)],
+            "runs": RUNS_PER_DAY,
+            "duration_us": (1e6 * RUNS_PER_DAY * (1 + 0.08 * np.array(levels))).astype(np.int64),
+        }
+    )
 
 
 def coverage(seeds: Iterable[int], *, days: int = LONG, windows: Iterable[int] = (28, 14)) -> pl.DataFrame:

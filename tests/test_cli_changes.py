@@ -50,7 +50,7 @@ def test_an_attribution_is_that_of_lab_sentence_first(kept: Path) -> None:
 
     assert shown.startswith(found.sentence.split(" because")[0])
     assert "“fetch order” takes" in shown
-    assert "4 October to 1 November 2026 against 6 September to 4 October 2026 (UTC): parts of the change" in shown
+    assert "5 October to 1 November 2026 against 7 September to 4 October 2026 (UTC): parts of the change" in shown
     told = json.loads(_asked(kept, "attribution", "order_entry", "--json"))
     assert told == found.to_dict()
     assert sum(part["change_ms"] for part in told["parts"]) == pytest.approx(told["change_ms"], abs=1e-6)

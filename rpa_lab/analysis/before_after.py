@@ -1,7 +1,7 @@
 """Which two periods are held against each other, where somebody named one of them or none.
 
-Whole weeks on both sides, as far as there are enough: a Monday is no Sunday, and four weeks against the four before
-differ by less chance than a month against the month before.
+Whole days, of the zone that is asked for, and no day on both sides; whole weeks of them, as far as there are enough: a
+Monday is no Sunday, and four weeks against the four before differ by less chance than a month against the month before.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rpa_lab.errors import InputError, quote
+from rpa_lab.errors import InputError
 from rpa_lab.period import Period, Span, as_utc, before, zone
 
 if TYPE_CHECKING:
     from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
-__all__ = ["before_and_after", "days_text", "from_first_to_last", "periods_of"]
+__all__ = ["before_and_after", "days_text", "from_first_to_last", "periods_of", "whole_days"]
 
 _WEEK = 7
+_FOUR_WEEKS = 28
+_DAY = timedelta(days=1)
 
 
 def periods_of(
@@ -34,20 +36,57 @@ def periods_of(
     store : TimeSeriesStore
         `Lab.store`.
     period, baseline, current : str, Period or Span
-        As `before_and_after` takes them; a baseline that is only a length ("28d") ends where the current period begins.
+        As `before_and_after` takes them. A current period of two days or more that counts back from now ("30d") is made
+        of whole days up to and including the one that now is of, and where nothing is named, of whole weeks from 28
+        days on: "30d" is four weeks. A baseline that is only a length ("28d") ends where the current period begins.
 
     Returns
     -------
     tuple of Span
     """
-    now = None if current is None else store.span(current)
-    earlier: Span | None = None
+    named = Period(period if current is None else current)
+    now = store.span(named)
+    if named.is_relative:
+        now = whole_days(now, weeks=baseline is None and current is None)
     if baseline is not None and (length := Period(baseline)).is_relative:
-        now = now or store.span(period)
-        earlier = length.resolve(as_of=now.start, tz=store.tz)
-    elif baseline is not None:
-        earlier = store.span(baseline)
-    return before_and_after(store.span(period), store.span("all"), baseline=earlier, current=now)
+        earlier = _back_from(now.start, length.resolve(as_of=now.start, tz=store.tz))
+        return before_and_after(now, now, baseline=earlier, current=now)
+    return before_and_after(
+        now,
+        store.span("all"),
+        baseline=None if baseline is None else store.span(baseline),
+        current=None if current is None else now,
+    )
+
+
+def whole_days(span: Span, *, weeks: bool = False) -> Span:
+    """As many whole days of its zone as a span is long, up to and including the one in which it ends.
+
+    Parameters
+    ----------
+    span : Span
+        Shorter than two days it stays as it is.
+    weeks : bool
+        Whether to leave out days, from 28 on, that are more than whole weeks.
+
+    Returns
+    -------
+    Span
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 11, 3, 15, tzinfo=UTC)
+    >>> print(whole_days(Period("30d").resolve(as_of=now), weeks=True))
+    2026-10-07T00:00:00Z/2026-11-04T00:00:00Z
+    """
+    count = span.length // _DAY
+    if count < 2:
+        return span
+    if weeks and count >= _FOUR_WEEKS:
+        count -= count % _WEEK
+    after = _last_day(span) + _DAY
+    return Span(as_utc(after - count * _DAY, tz=span.tz), as_utc(after, tz=span.tz), span.tz)
 
 
 def before_and_after(
@@ -92,7 +131,9 @@ def before_and_after(
     if baseline is not None:
         start, end = max(baseline.end, period.start), max(period.end, records.end)
         if end <= start:
-            raise InputError(f"baseline {baseline} leaves nothing after it to hold against it; name current, too")
+            raise InputError(
+                f"baseline {baseline.describe()} leaves nothing after it to hold against it; name current, too"
+            )
         return _apart(baseline, Span(start, end, period.tz))
     earlier = before(period)
     held = Span(max(period.start, records.start), min(period.end, records.end), period.tz)
@@ -131,9 +172,7 @@ def _day(day: date, *, year: bool) -> str:
 
 
 def _halves(period: Span) -> tuple[Span, Span]:
-    local = zone(period.tz)
-    first = period.start.astimezone(local).date()
-    last = (period.end - timedelta(microseconds=1)).astimezone(local).date()
+    first, last = period.start.astimezone(zone(period.tz)).date(), _last_day(period)
     half = ((last - first).days + 1) // 2
     if half < 1:
         middle = period.start + period.length / 2
@@ -143,9 +182,20 @@ def _halves(period: Span) -> tuple[Span, Span]:
     return Span(ends[0], ends[1], period.tz), Span(ends[1], ends[2], period.tz)
 
 
+def _last_day(span: Span) -> date:
+    return (span.end - timedelta(microseconds=1)).astimezone(zone(span.tz)).date()
+
+
+def _back_from(end: datetime, length: Span) -> Span:
+    """A span of that length up to an end; of whole days by the clock of its zone."""
+    days, rest = divmod(length.length, _DAY)
+    local = end.astimezone(zone(length.tz)).replace(tzinfo=None) - days * _DAY
+    return Span(as_utc(local, tz=length.tz) - rest, end, length.tz)
+
+
 def _apart(baseline: Span, current: Span) -> tuple[Span, Span]:
     if baseline.start < current.end and current.start < baseline.end:
         raise InputError(
-            f"baseline {quote(str(baseline))} and current {quote(str(current))} overlap; expected two periods apart"
+            f"baseline {baseline.describe()} and current {current.describe()} overlap; expected two periods apart"
         )
     return baseline, current

@@ -204,7 +204,9 @@ def _steps(ranked: pl.DataFrame, most: int, unit: TimeUnit) -> pl.DataFrame:
     if rest.height:
         change = float(rest["change_ms"].sum())
         name = f"other parts ({rest.height:,})"
-        rows.append((name, name, *_bar(at_ms, change, None, unit), bool(rest["notable"].any()), ""))
+        held = int(rest["notable"].sum())
+        moved = f"{held:,} of them for sure, their sum has no interval" if held else ""
+        rows.append((name, name, *_bar(at_ms, change, None, unit), False, moved))
     return pl.DataFrame(rows, schema=_BAR, orient="row")
 
 

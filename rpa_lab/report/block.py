@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from html import escape
-from statistics import median
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rpa_lab.errors import InputError, quote
+from rpa_lab.report.figures import TIME_UNITS, UNITS, Cell, in_unit, signed_text, typical_unit, value_text
 from rpa_lab.result import plain
-from rpa_lab.units import TimeUnit, duration_text, number_text, percent_text, time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
     import altair as alt
     import polars as pl
 
+    from rpa_lab.units import TimeUnit
+
 __all__ = [
-    "UNITS",
     "Block",
     "Chart",
     "Column",
@@ -31,49 +31,7 @@ __all__ = [
     "Table",
     "Text",
     "block_from_dict",
-    "in_unit",
-    "typical_unit",
-    "value_text",
 ]
-
-UNITS: Final = ("", "ms", "percent", "fraction", "count")
-"""The units of figures: none, milliseconds, percent 0-100, fraction 0-1, a count."""
-
-Cell = str | int | float | bool | None
-
-
-def value_text(value: Cell, unit: str = "") -> str:
-    """A figure as a reader sees it.
-
-    Parameters
-    ----------
-    value : str, int, float, bool or None
-        None is a dash.
-    unit : str
-        One of `UNITS`.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> value_text(95_000.0, "ms"), value_text(97.35, "percent"), value_text(4310, "count"), value_text(None, "ms")
-    ('1 min 35 s', '97.3 %', '4,310', '–')
-    """
-    if value is None:
-        return "–"
-    if isinstance(value, str | bool):
-        return str(value)
-    match unit:
-        case "ms":
-            return duration_text(value)
-        case "percent":
-            return percent_text(value / 100)
-        case "fraction":
-            return percent_text(value)
-        case _:
-            return f"{value:,}" if isinstance(value, int) else number_text(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +57,17 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kpi:
-    """One key figure. `note` says what it was counted from; `tone` is ``""``, ``"good"`` or ``"bad"``."""
+    """One key figure. `note` says what it was counted from; `tone` is ``""``, ``"good"`` or ``"bad"``.
+
+    A difference is `signed`.
+    """
 
     label: str
     value: Cell
     unit: str = ""
     note: str = ""
     tone: str = ""
+    signed: bool = False
 
     def __post_init__(self) -> None:
         _one_of("unit", self.unit, UNITS)
@@ -114,7 +76,8 @@ class Kpi:
     @property
     def text(self) -> str:
         """The figure with its unit, as a reader sees it."""
-        return value_text(self.value, self.unit)
+        text = value_text(self.value, self.unit)
+        return signed_text(text, self.value) if self.signed else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,14 +105,21 @@ class Kpis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a table: its name in the data, its heading, and the unit of its values."""
+    """A column of a table: its name in the data, its heading, and the unit of its values.
+
+    Durations are shown in the unit of time that `symbol` names ("s"), else in that of a typical one. Differences are
+    `signed`.
+    """
 
     name: str
     label: str
     unit: str = ""
+    symbol: str = ""
+    signed: bool = False
 
     def __post_init__(self) -> None:
         _one_of("unit", self.unit, UNITS)
+        _one_of("symbol", self.symbol, ("", *TIME_UNITS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,10 +199,7 @@ class Table:
         """The rows as a reader sees them; all durations of a column in one unit."""
         units = self._time_units()
         return tuple(
-            tuple(
-                in_unit(value, unit) if unit else value_text(value, column.unit)
-                for value, column, unit in zip(row, self.columns, units, strict=True)
-            )
+            tuple(_cell_text(value, column, unit) for value, column, unit in zip(row, self.columns, units, strict=True))
             for row in self.rows
         )
 
@@ -256,7 +223,11 @@ class Table:
 
     def _time_units(self) -> tuple[TimeUnit | None, ...]:
         return tuple(
-            typical_unit([row[at] for row in self.rows]) if column.unit == "ms" else None
+            None
+            if column.unit != "ms"
+            else TIME_UNITS[column.symbol]
+            if column.symbol
+            else typical_unit([row[at] for row in self.rows])
             for at, column in enumerate(self.columns)
         )
 
@@ -389,19 +360,9 @@ def _unit_of(name: str, *, is_count: bool) -> str:
     return "count" if is_count else ""
 
 
-def typical_unit(cells: Sequence[Cell]) -> TimeUnit:
-    """The unit of the middle one of a column's durations (ms): the largest would squeeze the others to 0.01."""
-    values = [abs(float(cell)) for cell in cells if isinstance(cell, int | float)]
-    return time_unit([median(values)] if values else [])
-
-
-def in_unit(value: Cell, unit: TimeUnit) -> str:
-    """A duration (ms) in a column's unit, without its symbol."""
-    if not isinstance(value, int | float):
-        return value_text(value)
-    scaled = value / unit.ms
-    size = abs(scaled)
-    return f"{scaled:,.0f}" if size >= 100 else f"{scaled:.1f}" if size >= 10 else f"{scaled:.2f}"
+def _cell_text(value: Cell, column: Column, unit: TimeUnit | None) -> str:
+    text = in_unit(value, unit) if unit else value_text(value, column.unit)
+    return signed_text(text, value) if column.signed else text
 
 
 def _one_line(text: object, *, between: str = " ") -> str:

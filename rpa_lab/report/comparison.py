@@ -16,8 +16,10 @@ from rpa_lab.analysis.before_after import days_text
 from rpa_lab.chart.theme import empty, short
 from rpa_lab.chart.waterfall import attribution_waterfall, part_name
 from rpa_lab.inference.intervals import DAYS
+from rpa_lab.inference.resampling import LEAST_DAYS
 from rpa_lab.report.block import Block, Chart, Kpi, Kpis, Table, Text
 from rpa_lab.report.comparison_tables import parts_table
+from rpa_lab.report.figures import signed_text
 from rpa_lab.report.model import Provenance, Report, ReportPeriod
 from rpa_lab.report.performance import busiest
 from rpa_lab.units import count_text, duration_text, percent_text
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from rpa_lab.storage.store import TimeSeriesStore
 
 __all__ = [
+    "BESIDE",
     "begin",
     "caution",
     "doubts",
@@ -43,7 +46,9 @@ __all__ = [
     "where_to_look",
 ]
 
-_LEAST_A_SIDE: Final = 14
+BESIDE: Final = ("success_rate", "p50 of completed", "p95 of completed", "count")
+"""What stands side by side. The mean does not: it is what the report is about, and judged once."""
+
 _FAILED_MORE: Final = 0.05
 
 
@@ -106,7 +111,7 @@ def waterfall(found: Attribution | TailAttribution | None) -> alt.LayerChart:
     if found.baseline_mean_ms is None or found.current_mean_ms is None:
         return empty(title="There is no change to explain", subtitle=short(found.workflow_id))
     return attribution_waterfall(
-        found.parts,
+        found.parts.with_columns(notable=found.sure),
         workflow_id=found.workflow_id,
         baseline_mean_ms=found.baseline_mean_ms,
         current_mean_ms=found.current_mean_ms,
@@ -120,7 +125,7 @@ def begin(found: Attribution, *, store: TimeSeriesStore) -> Report:
     Parameters
     ----------
     found : Attribution
-        Of one workflow.
+        Of one workflow; of one that was chosen by its change, as `Attributions.judged` gives it.
     store : TimeSeriesStore
         Where it comes from: `Lab.store`.
 
@@ -132,7 +137,7 @@ def begin(found: Attribution, *, store: TimeSeriesStore) -> Report:
     starts, ends = zip(*(period.split("/") for period in (found.baseline_period, found.current_period)), strict=True)
     return Report(
         title=f"What changed in {short(found.workflow_id, most=120)}",
-        summary=found.sentence,
+        summary=f"{found.sentence}{_chosen(found)}",
         period=ReportPeriod(text=f"{now} against {before} ({found.tz})", start=min(starts), end=max(ends), tz=found.tz),
         provenance=Provenance.of(store, n=found.baseline_runs + found.current_runs),
         warnings=doubts(found),
@@ -158,13 +163,16 @@ def key_figures(found: Attribution) -> Kpis:
             (found.current_runs, found.current_days),
         )
     )
-    change = [] if found.change_percent is None else [f"{found.change_percent:+.3g} %".replace("-", "−")]
+    change = (
+        [] if found.change_percent is None else [signed_text(f"{found.change_percent:.3g} %", found.change_percent)]
+    )
     if found.change_low_ms is not None and found.change_high_ms is not None:
-        between = f"{duration_text(found.change_low_ms)} to {duration_text(found.change_high_ms)}"
+        ends = (found.change_low_ms, found.change_high_ms)
+        between = " to ".join(signed_text(duration_text(end), end) for end in ends)
         change.append(f"{found.level * 100:g} %: {between}")
     chance = {True: "unlikely", False: "possible", None: "undecided"}[found.significant]
     tone = "" if not found.significant else "bad" if (found.change_ms or 0) > 0 else "good"
-    first = found.parts.filter(pl.col("notable")).head(1)
+    first = found.sure_parts.head(1)
     names = [
         part_name(kind, node, part, before=was, after=now_is, most=28)
         for kind, node, part, was, now_is in first.select("kind", "node_id", "change_ms", "before", "after").rows()
@@ -173,17 +181,18 @@ def key_figures(found: Attribution) -> Kpis:
         tiles=(
             Kpi(label="Mean before", value=found.baseline_mean_ms, unit="ms", note=before),
             Kpi(label="Mean now", value=found.current_mean_ms, unit="ms", note=now),
-            Kpi(label="Change", value=found.change_ms, unit="ms", note=" · ".join(change), tone=tone),
+            Kpi(label="Change", value=found.change_ms, unit="ms", note=" · ".join(change), tone=tone, signed=True),
             Kpi(
                 label="That it is chance",
                 value=chance,
-                note="too few days" if found.p_value is None else f"p = {found.p_value:.2g}",
+                note=found.chance_text,
             ),
             Kpi(
                 label="Largest sure part",
                 value=first["change_ms"][0] if names else None,
                 unit="ms",
-                note=names[0] if names else "no part is sure",
+                note=names[0] if names else "no part is sure" if found.basis == DAYS else "too few days",
+                signed=True,
             ),
             Kpi(
                 label="Did not complete",
@@ -213,7 +222,7 @@ def doubts(found: Attribution) -> tuple[str, ...]:
     if found.change_ms is not None and found.basis != DAYS:
         said.append(
             f"One of the periods has runs on {count_text(few, 'day')} only: intervals speak of these runs, not of what "
-            f"days differ by, and are too short. From {_LEAST_A_SIDE} days a side on they speak of the long run."
+            f"days differ by, and are too short. From {LEAST_DAYS} days a side on they speak of the long run."
         )
     before, now = found.baseline_failure_share, found.current_failure_share
     if before is not None and now is not None and abs(now - before) >= _FAILED_MORE:
@@ -290,15 +299,16 @@ def history_words(found: History) -> Text:
     points = found.change_points.table
     rate = found.change_points.false_alarms_per_year
     often = f"once in {1 / rate:.3g} years" if 0 < rate < 1 else f"{rate:.3g} times a year"
+    whole, single = points["node_id"].null_count(), points["node_id"].count()
     found_text = (
-        f"{count_text(points.height, 'change')} of level {'is' if points.height == 1 else 'are'} found"
+        f"{count_text(points.height, 'change')} of level {'is' if points.height == 1 else 'are'} found: "
+        f"{whole:,} of whole runs, {single:,} of single steps"
         if points.height
-        else "No change of level is found"
+        else "No change of level is found, of whole runs or of single steps"
     )
     return Text(
-        text=f"{found_text}, of whole runs and of single steps. Where nothing changes, this finds a change {often} in "
-        "a workflow's runs, and as often in its steps. A version, a host or a note near a change is a "
-        "neighbour in time, not a cause."
+        text=f"{found_text}. Where nothing changes, this finds a change {often} in a workflow's runs, and as often in "
+        "its steps. A version, a host or a note near a change is a neighbour in time, not a cause."
     )
 
 
@@ -321,10 +331,11 @@ def caution(found: Attribution) -> Text:
         "them apart (by) to see that. "
     )
     return Text(
-        text="The parts add up to the change exactly; that is arithmetic. A part is strong where it holds after "
+        text="The parts add up to the change exactly; that is arithmetic. A part is strong where it is sure after "
         "correction for how many parts there are, and pale where it may be chance. What stands beside a change in "
-        f"time need not be its cause.\n\n{told_apart}Only runs that completed are compared. A step's time is its own, "
-        "without that of the steps within it; waiting is what no step took, and is negative where steps overlap."
+        f"time need not be its cause.{_chosen(found)}\n\n{told_apart}Only runs that completed are compared. "
+        "A step's time is its own, without that of the steps within it; waiting is what no step took, and is negative "
+        "where steps overlap."
     )
 
 
@@ -352,3 +363,13 @@ def _sentence(text: str) -> str:
     said = text.strip()
     said = said[:1].upper() + said[1:]
     return said if said.endswith((".", "!", "?", ")")) else f"{said}."
+
+
+def _chosen(found: Attribution) -> str:
+    """That the workflow was chosen by what is said of it, where it was."""
+    if found.workflows == 1:
+        return ""
+    return (
+        f" The workflow was chosen among {found.workflows:,} for its change: what is called sure is corrected for "
+        "that, intervals are not."
+    )

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rpa_lab.chart.theme import short
 from rpa_lab.chart.waterfall import part_name
 from rpa_lab.inference.intervals import DAYS
 from rpa_lab.measures import aggregation_named
 from rpa_lab.readable import speaks_of
 from rpa_lab.records import split_node_path
-from rpa_lab.report.block import UNITS, Column, Table, in_unit, typical_unit
-from rpa_lab.units import TimeUnit, duration_text, name_text, number_text
+from rpa_lab.report.block import Column, Table
+from rpa_lab.report.figures import UNITS, in_unit, signed_text, typical_unit
+from rpa_lab.units import TimeUnit, duration_text, name_text, number_text, time_unit
 
 if TYPE_CHECKING:
     from rpa_lab.analysis.attribution.analyzer import Attribution, Attributions
@@ -32,6 +34,7 @@ __all__ = [
 
 _MOST: Final = 20
 _MOST_PARTS: Final = 10
+_MOST_SAID: Final = 80
 _KINDS: Final = {"ms": "durations", "percent": "rates"}
 _NAMES: Final = {"avg": "mean", "std": "standard deviation", "sum": "total", "min": "least", "max": "greatest"}
 
@@ -82,8 +85,8 @@ def parts_table(found: Attribution | TailAttribution, *, title: str = "The parts
     """
     ends = [found.change_low_ms, found.change_high_ms]
     sure = None not in ends and (min(ends) > 0 or max(ends) < 0)  # type: ignore[type-var, operator]
-    parts = found.parts.head(_MOST_PARTS)
-    unit = typical_unit(parts["change_ms"].to_list())
+    parts = found.parts.with_columns(sure=found.sure).head(_MOST_PARTS)
+    unit = time_unit([abs(change) for change in (found.change_ms, *parts["change_ms"].head(1)) if change is not None])
     rows = [
         (
             part_name(kind, node, change, before=before, after=after, most=120),
@@ -91,19 +94,19 @@ def parts_table(found: Attribution | TailAttribution, *, title: str = "The parts
             _between(low, high, unit=unit),
             share if sure else None,
             _moved(kind, before, after),
-            "yes" if notable else "–",
+            "yes" if is_sure else "in these runs" if notable and found.basis != DAYS else "–",
         )
-        for kind, node, change, low, high, share, before, after, notable in parts.select(
-            "kind", "node_id", "change_ms", "low_ms", "high_ms", "share", "before", "after", "notable"
+        for kind, node, change, low, high, share, before, after, notable, is_sure in parts.select(
+            "kind", "node_id", "change_ms", "low_ms", "high_ms", "share", "before", "after", "notable", "sure"
         ).rows()
     ]
     columns = (
         Column(name="part", label="part"),
-        Column(name="change_ms", label="change", unit="ms"),
+        Column(name="change_ms", label="change", unit="ms", symbol=unit.symbol, signed=True),
         _interval(found.level, unit.symbol),
         Column(name="share", label="of the change", unit="fraction"),
         Column(name="moved", label="before → now"),
-        Column(name="notable", label="holds"),
+        Column(name="sure", label="sure"),
     )
     left_out = found.parts.height - len(rows)
     more = f" The {left_out:,} smallest parts are not shown." if left_out > 0 else ""
@@ -112,8 +115,8 @@ def parts_table(found: Attribution | TailAttribution, *, title: str = "The parts
         title=title,
         columns=columns,
         rows=tuple(rows),
-        note=f"Of a run's mean duration. The intervals speak of {about}. A part "
-        f"holds where it differs from 0 after correction for the number of parts.{more}",
+        note=f"Of a run's mean duration. The intervals speak of {about}. A part is sure where it differs from 0 after "
+        f"correction for the number of parts; where the change itself is not sure, five times as surely.{more}",
     )
 
 
@@ -215,7 +218,7 @@ def change_points_table(found: ChangePoints, *, most: int = _MOST) -> Table:
             before,
             after,
             percent,
-            f"{low:.3g} to {high:.3g}",
+            f"{signed_text(f'{low:.3g}', low)} to {signed_text(f'{high:.3g}', high)}",
             _neighbour(text, days),
         )
         for node, on, earliest, latest, before, after, percent, low, high, text, days in shown.select(
@@ -238,7 +241,7 @@ def change_points_table(found: ChangePoints, *, most: int = _MOST) -> Table:
         Column(name="between", label="between (95 %)"),
         Column(name="before_ms", label="before", unit="ms"),
         Column(name="after_ms", label="after", unit="ms"),
-        Column(name="change_percent", label="change", unit="percent"),
+        Column(name="change_percent", label="change", unit="percent", signed=True),
         _interval(found.level, "%"),
         Column(name="near", label="changed about then"),
     )
@@ -299,7 +302,7 @@ def workflows_table(found: Attributions, *, most: int = _MOST) -> Table:
         Column(name="workflow", label="workflow"),
         Column(name="before_ms", label="before", unit="ms"),
         Column(name="after_ms", label="now", unit="ms"),
-        Column(name="change_ms", label="change", unit="ms"),
+        Column(name="change_ms", label="change", unit="ms", symbol=unit.symbol, signed=True),
         _interval(found.level, unit.symbol),
         Column(name="p_value", label="p"),
         Column(name="q_value", label="q"),
@@ -312,8 +315,9 @@ def workflows_table(found: Attributions, *, most: int = _MOST) -> Table:
         title="All workflows",
         columns=columns,
         rows=tuple(rows),
-        note="Means of the runs that completed. q is p corrected for the number of workflows (Benjamini-Hochberg): a "
-        f"change is sure where it is at most 5 %.{more}",
+        note="Means of the runs that completed. p is that of a workflow asked for by itself; q is corrected for the "
+        f"number of workflows (Benjamini-Hochberg) and never less: a change is sure where it is at most "
+        f"{(1 - found.level) * 100:g} %.{more}",
     )
 
 
@@ -338,7 +342,13 @@ def _of_unit(found: Comparison, table: pl.DataFrame, unit: str, title: str) -> T
         Column(name="metric", label="what"),
         Column(name="group", label=found.by.removeprefix("workflow_").replace("_", " ")),
         Column(name="value", label="value" if known or not unit else f"value ({unit})", unit=known),
-        Column(name="difference", label="difference", unit=known),
+        Column(
+            name="difference",
+            label="difference (points)" if unit == "percent" else "difference",
+            unit="points" if unit == "percent" else known,
+            symbol=symbol if in_time is not None else "",
+            signed=True,
+        ),
         _interval(found.level, symbol),
         Column(name="p_value", label="p"),
         Column(name="q_value", label="q"),
@@ -360,9 +370,9 @@ def _between(low: float | None, high: float | None, *, unit: TimeUnit | None, di
     if low is None or high is None:
         return "–"
     if unit is not None:
-        return f"{in_unit(low, unit)} to {in_unit(high, unit)}"
+        return " to ".join(signed_text(in_unit(end, unit), end) for end in (low, high))
     ends = [number_text(end) if digits is None else f"{end:.{digits}f}" for end in (low, high)]
-    return " to ".join(ends)
+    return " to ".join(signed_text(text, end) for text, end in zip(ends, (low, high), strict=True))
 
 
 def _interval(level: float, symbol: str = "") -> Column:
@@ -381,7 +391,7 @@ def _moved(kind: str, before: float | None, after: float | None) -> str:
 def _neighbour(text: str | None, days: float | None) -> str:
     if not text:
         return "–"
-    away = round(days or 0)
+    away, said = round(days or 0), short(text, most=_MOST_SAID)
     if not away:
-        return text
-    return f"{text} ({abs(away)} {'day' if abs(away) == 1 else 'days'} {'after' if away > 0 else 'before'})"
+        return said
+    return f"{said} ({abs(away)} {'day' if abs(away) == 1 else 'days'} {'after' if away > 0 else 'before'})"

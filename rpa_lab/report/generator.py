@@ -1,7 +1,8 @@
 """Runs a notebook with parameters, and writes what it reports.
 
-All that can be checked is checked before a kernel starts: the store, the workflow, the period, the names and types of
-the parameters. What fails later leaves its notebook behind, and an error that says in which cell and why.
+All that can be checked is checked before a kernel starts: the store, the workflow, the periods and what tells runs
+apart, the names and types of the parameters. What fails later leaves its notebook behind, and an error that says in
+which cell and why.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Rendered", "ReportGenerator", "slug"]
 
 _LOOKS_HASHED = re.compile(r"(^|-)[0-9a-f]{8}$")
+
+_TWO_PERIODS = {"baseline", "current", "by"}  # a notebook that declares all of these holds two periods side by side
 
 FORMATS = ("html", "json")
 """What a report can be written as; the executed notebook is always kept."""
@@ -121,7 +124,7 @@ class ReportGenerator:
         UnknownNameError
             If there is no such notebook, workflow, parameter or format.
         InputError
-            If a parameter's value or the period can't be used.
+            If a parameter's value or a period can't be used, or two periods overlap.
         ReportError
             If the store is empty, the notebook fails or shows no report.
         """
@@ -131,9 +134,11 @@ class ReportGenerator:
                 raise unknown_name("reports have no format", name, FORMATS)
         given = {"store": self.store.where, "workflow_id": workflow_id, "period": str(period), **self._given}
         values = {name: value for name, value in given.items() if value is not None} | dict(parameters or {})
-        _check_parameters(values, source)
+        declared = _check_parameters(values, source)
         self._check_store(workflow_id, period)
-        base = "-".join(slug(part) for part in (source.stem, workflow_id or "", str(period)) if part)
+        if declared >= _TWO_PERIODS:
+            self._check_two_periods(workflow_id, values)
+        base = _file_name(source.stem, values)
         executed, report = _execute(source, self.out / base, values, progress or _silent, timeout_s)
         page = write_html(report, self.out / f"{base}.html") if "html" in formats else None
         data = _write_json(report, self.out / f"{base}.json") if "json" in formats else None
@@ -147,6 +152,20 @@ class ReportGenerator:
                 "them with rpa-lab import"
             )
         self.store.check_workflow(workflow_id)
+
+    def _check_two_periods(self, workflow_id: str | None, values: Mapping[str, Any]) -> None:
+        """What would fail in the notebook: periods that overlap or can't be read, and what tells no run apart."""
+        from rpa_lab.analysis.attribution.period_work import completed_runs, ended_runs
+        from rpa_lab.analysis.attribution.strata import columns_of, with_strata
+        from rpa_lab.analysis.before_after import periods_of
+
+        by = values.get("by")
+        columns = columns_of(by)
+        spans = periods_of(self.store, values["period"], baseline=values.get("baseline"), current=values.get("current"))
+        if columns:
+            ended = ended_runs(self.store, spans, columns=columns, workflow_id=workflow_id)
+            if ended.height:
+                with_strata(completed_runs(ended), by=by)
 
 
 def slug(text: str, *, most: int = 48) -> str:
@@ -191,7 +210,17 @@ def _find(notebook: str) -> Path:
     return known[notebook]
 
 
-def _check_parameters(values: Mapping[str, Any], source: Path) -> None:
+def _file_name(notebook: str, values: Mapping[str, Any]) -> str:
+    """What was asked, as a name: notebook, workflow, period, against which other one, and what tells runs apart."""
+    asked = {name: str(value) for name, value in values.items() if value is not None}
+    parts = [notebook, asked.get("workflow_id", ""), asked.get("current", asked["period"])]
+    for word, name in (("against", "baseline"), ("by", "by")):
+        parts += [word, asked[name]] if name in asked else []
+    return "-".join(slug(part) for part in parts if part)
+
+
+def _check_parameters(values: Mapping[str, Any], source: Path) -> set[str]:
+    """The names that the notebook declares, among which are those of all parameters."""
     # Papermill executes what stands in a parameter's name, so only names that the notebook itself declares may pass.
     declared = _declared(_read(source))
     for name, value in values.items():
@@ -201,6 +230,7 @@ def _check_parameters(values: Mapping[str, Any], source: Path) -> None:
             raise InputError(
                 f"parameter {name} is {quote(value)}; expected what JSON can hold (text, finite numbers, …)"
             )
+    return set(declared)
 
 
 def _declared(notebook: NotebookNode) -> list[str]:

@@ -25,6 +25,7 @@ from rpa_lab.report.block import Chart
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
     from rpa_lab.report.model import Report
 
@@ -33,6 +34,8 @@ __all__ = ["VEGA_LITE", "to_html", "write_html"]
 VEGA_LITE: Final = "6.4"
 """The version of Vega-Lite that draws the charts; Altair writes specifications for it."""
 
+_UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|%|×|days?|runs?|points?)(?!\w))")
+_DATE = re.compile(r"\b\d{4}-\d{2}(?:-\d{2})?\b")
 # Characters that HTML forbids, or that UTF-8 can't hold.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
@@ -120,7 +123,16 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=_printable,
     )
+    environment.filters["unbroken"] = _unbroken
     return environment.get_template("report.html.j2")
+
+
+def _unbroken(text: str) -> Markup:
+    """The text with no line's end between a number and its unit, or within a date."""
+    from markupsafe import Markup, escape
+
+    kept = _UNIT.sub("\u00a0", str(_printable(text)))
+    return Markup(_DATE.sub(r'<span class="date">\g<0></span>', str(escape(kept))))  # noqa: S704 - escaped before
 
 
 def _printable(value: Any) -> Any:

@@ -57,6 +57,38 @@ def test_what_is_named_counts() -> None:
     assert rest == (_span("2026-10"), _span("2026-11"))
 
 
+def _store(folder: Path, last: datetime, *, tz: str = "UTC", days: int = 120) -> TimeSeriesStore:
+    """One run a day, the last one when it is said."""
+    at = [last - timedelta(days=day) for day in range(days)]
+    runs = pl.DataFrame({"execution_id": [f"e{n}" for n in range(days)], "workflow_id": "w", "started_at": at})
+    store = TimeSeriesStore(folder, tz=tz, as_of="latest")
+    store.write_frame("executions", runs.with_columns(status=pl.lit("completed"), duration_ms=1.0))
+    return store
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "now"),
+    [
+        ({}, "2026-09-12/2026-10-10", "2026-10-10/2026-11-07"),
+        ({"period": "10d"}, "2026-10-18/2026-10-28", "2026-10-28/2026-11-07"),
+        ({"period": "48h"}, "2026-11-03/2026-11-05", "2026-11-05/2026-11-07"),
+        ({"current": "30d"}, "2026-09-08/2026-10-08", "2026-10-08/2026-11-07"),
+        ({"baseline": "28d", "current": "14d"}, "2026-09-26/2026-10-24", "2026-10-24/2026-11-07"),
+    ],
+)
+def test_no_day_is_on_both_sides(tmp_path: Path, said: dict[str, str], before: str, now: str) -> None:
+    """Counted back from 6 November in Paris, past the end of summer time on 25 October."""
+    store = _store(tmp_path, datetime(2026, 11, 6, 14, 30, tzinfo=UTC), tz="Europe/Paris")
+
+    assert periods_of(store, **said) == (_span(before, "Europe/Paris"), _span(now, "Europe/Paris"))
+
+
+def test_hours_are_hours(tmp_path: Path) -> None:
+    before, now = periods_of(_store(tmp_path, datetime(2026, 11, 6, 14, 30, tzinfo=UTC)), "24h")
+
+    assert (now.length, before.length, before.end) == (timedelta(days=1), timedelta(days=1), now.start)
+
+
 def test_a_period_without_records_is_held_against_as_long_before() -> None:
     assert before_and_after(_span("2025-03-01/2025-03-08"), YEAR) == (
         _span("2025-02-22/2025-03-01"),
@@ -65,6 +97,12 @@ def test_a_period_without_records_is_held_against_as_long_before() -> None:
 
 
 def test_periods_that_overlap_or_leave_nothing_are_refused() -> None:
+    paris = [_span(month, "Europe/Paris") for month in ("2026-10", "2026-10-31/2026-11-15")]
+    said = (
+        r"baseline 1 October 2026 to 31 October 2026 \(Europe/Paris\) and current 31 October 2026 to 14 November 2026"
+    )
+    with pytest.raises(InputError, match=said):
+        before_and_after(YEAR, YEAR, baseline=paris[0], current=paris[1])
     with pytest.raises(InputError, match="overlap; expected two periods apart"):
         before_and_after(YEAR, YEAR, baseline=_span("2026-02"), current=_span("2026-02-28/2026-03-05"))
     with pytest.raises(InputError, match="leaves nothing after it"):

@@ -89,6 +89,8 @@ def test_the_parts_that_are_left_out_are_drawn_together(parts: pl.DataFrame, dra
     assert [row["name"] for row in rows[1:-1]][-1] == "other parts (4)"
     assert rows[-2]["to"] == pytest.approx(11.2)
     assert rows[-2]["low"] is None
+    assert not rows[-2]["strong"]  # nobody asked whether their sum is sure
+    assert rows[-2]["moved"] == "2 of them for sure, their sum has no interval"
     assert len(rows) == 5
     draw(chart)
 

@@ -12,7 +12,8 @@ import pytest
 
 from rpa_lab.chart.distribution import duration_distribution
 from rpa_lab.errors import InputError
-from rpa_lab.report.block import Chart, Column, Kpi, Table, Text, block_from_dict, value_text
+from rpa_lab.report.block import Chart, Column, Kpi, Table, Text, block_from_dict
+from rpa_lab.report.figures import value_text
 from tests.report.conftest import MakeReport
 
 
@@ -130,3 +131,18 @@ def test_lines_of_a_charts_subtitle_become_one_with_dots_between() -> None:
     lines = chart.properties(title={"text": ["one", "sentence"], "subtitle": ["first", "second"]})
 
     assert (Chart.of(lines).title, Chart.of(lines).subtitle) == ("one sentence", "first · second")
+
+
+def test_differences_have_signs_and_a_column_one_unit_of_time() -> None:
+    columns = (
+        Column(name="change_ms", label="change", unit="ms", symbol="s", signed=True),
+        Column(name="points", label="points", unit="points", signed=True),
+    )
+    table = Table(title="", columns=columns, rows=((3_083.0, 4.333), (-41.0, -0.02), (-2.0, None), (None, 0)))
+
+    assert table.headings == ("change (s)", "points")
+    assert table.texts == (("+3.08", "+4.3"), ("−0.04", "0.0"), ("0.00", "–"), ("–", "0.0"))
+    assert block_from_dict(table.to_dict()) == table
+    assert Kpi(label="", value=-95_000.0, unit="ms", signed=True).text == "−1 min 35 s"
+    with pytest.raises(InputError, match="symbol 'sec' is unknown"):
+        Column(name="x", label="x", unit="ms", symbol="sec")

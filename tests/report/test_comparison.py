@@ -90,7 +90,7 @@ def test_failures_and_few_days_are_doubted(found: Attribution) -> None:
     failing = replace(found, baseline_failure_share=0.02, current_failure_share=0.3)
     assert any("30 % of the runs did not complete, 2.0 % before" in text for text in words.doubts(failing))
     few = replace(found, basis="these runs only", baseline_days=9)
-    assert any("runs on 9 days only" in text for text in words.doubts(few))
+    assert any("runs on 9 days only" in text and "From 10 days a side on" in text for text in words.doubts(few))
     assert words.doubts(replace(found, warnings=("a file is damaged",)))[0] == "A file is damaged."
     assert words.doubts(replace(found, warnings=())) == ()
 
@@ -99,14 +99,15 @@ def test_the_parts_table_has_every_part_that_it_shows_with_its_interval(found: A
     table = tables.parts_table(found)
     names = [column.name for column in table.columns]
 
-    assert names == ["part", "change_ms", "interval", "share", "moved", "notable"]
+    assert names == ["part", "change_ms", "interval", "share", "moved", "sure"]
     assert [row[1] for row in table.rows] == found.parts["change_ms"].head(10).to_list()
     first = dict(zip(names, table.texts[0], strict=True))
     assert first["part"] == "fetch order: takes longer"
-    assert first["notable"] == "yes"
+    assert first["sure"] == "yes"
     assert "→" in first["moved"]
     low, high = (float(end.replace(",", "")) for end in first["interval"].split(" to "))
     assert low < float(first["change_ms"].replace(",", "")) < high
+    assert first["change_ms"].startswith("+")
     assert f"The {found.parts.height - 10} smallest parts are not shown." in table.note
 
 
@@ -213,15 +214,116 @@ def test_the_notebook_becomes_a_page_with_every_section(rendered: Rendered) -> N
 
 def test_the_page_says_what_the_analyzers_say(rendered: Rendered, lab: Lab) -> None:
     before, now = periods_of(lab.store, "all")
-    found = lab.attribution("order_entry", before, now)
+    everyone = lab.attributions(before, now)
+    found = everyone.judged(lab.attribution("order_entry", before, now))
     charts = [block for block in rendered.report.blocks() if isinstance(block, Chart)]
 
-    assert rendered.report.summary == found.sentence
+    assert rendered.report.summary.startswith(found.sentence)
+    assert rendered.report.summary.endswith(
+        "chosen among 2 for its change: what is called sure is corrected for that, intervals are not."
+    )
+    (kpis,) = (block for block in rendered.report.blocks() if isinstance(block, Kpis))
+    q = everyone.table["q_value"][0]
+    assert kpis.tiles[3].note == f"q = {q:.2g}, p corrected for 2 workflows"
+    every = next(
+        block for block in rendered.report.blocks() if isinstance(block, Table) and block.title == "All workflows"
+    )
+    assert dict(zip([column.name for column in every.columns], every.rows[0], strict=True))["q_value"] == q
     assert "“fetch order” takes longer" in charts[0].title
     assert charts[1].title.startswith("The longest runs take")
     assert 'since 5 October, the day of "the portal moved"' in rendered.report.summary
     assert "fetch order +" in _json_of(charts[3])
     assert "the portal moved" in _json_of(charts[3])
+
+
+def test_the_mean_is_judged_once_on_a_page(rendered: Rendered) -> None:
+    sides = [
+        block for block in rendered.report.blocks() if isinstance(block, Table) and "Before and now" in block.title
+    ]
+    named = [str(row[0]) for table in sides for row in table.rows]
+
+    assert "95th percentile of duration (completed)" in named
+    assert not [name for name in named if name.startswith("mean")]
+
+
+def test_a_change_its_parts_and_their_chart_are_in_one_unit_with_signs(found: Attribution, lab: Lab) -> None:
+    table, chart = tables.parts_table(found), words.waterfall(found).to_dict()
+    by_name = dict(zip([column.name for column in table.columns], table.headings, strict=True))
+    assert by_name["change_ms"] == "change (s)"
+    assert by_name["interval"].endswith("(s)")
+    assert "change of the mean (s)" in str(chart)
+    assert words.key_figures(found).tiles[2].text.startswith("+")
+    before, now = periods_of(lab.store, "all")
+    rates = tables.differences_tables(
+        lab.compare(sides={"a": {"period": before}, "b": {"period": now}}, metrics="success_rate"), title="x"
+    )[0]
+    assert rates.headings[3:5] == ("difference (points)", "95 % interval (points)")
+    assert "%" not in rates.texts[1][3]
+
+
+@pytest.fixture(scope="module")
+def few(found: Attribution) -> Attribution:
+    """The same as if each side had had three days only."""
+    return replace(found, basis="these runs only", baseline_days=3, p_value=None, significant=None, change_point=None)
+
+
+def test_of_few_days_nothing_on_the_page_is_sure(few: Attribution, lab: Lab) -> None:
+    tiles = {tile.label: tile for tile in words.key_figures(few).tiles}
+    assert (tiles["Largest sure part"].value, tiles["Largest sure part"].note) == (None, "too few days")
+    assert {row[-1] for row in tables.parts_table(few).rows} == {"in these runs", "–"}
+    assert Chart.of(words.waterfall(few)).title.endswith("no part of it is surely more than chance")
+    assert "In these runs one part differs" in words.begin(few, store=lab.store).summary
+    assert few.tail is not None
+    shown = tables.parts_table(replace(few.tail, basis="these runs only"))
+    assert "yes" not in {row[-1] for row in shown.rows}
+
+
+def test_a_part_that_is_not_sure_enough_beside_chance_is_pale(found: Attribution) -> None:
+    """Where the change itself may be chance, a part has to be five times as sure: on chart, table and tile alike."""
+    unsure = replace(found, significant=False, p_value=0.3, parts=found.parts.with_columns(p_value=0.02))
+    assert words.key_figures(unsure).tiles[4].note == "no part is sure"
+    assert {row[-1] for row in tables.parts_table(unsure).rows} == {"–"}
+    assert Chart.of(words.waterfall(unsure)).title.endswith("no part of it is surely more than chance")
+
+
+def test_caution_says_what_was_told_apart_and_how_it_was_chosen(found: Attribution) -> None:
+    assert "Runs are told apart by host:" in words.caution(found).text
+    assert "chosen among" not in words.caution(found).text
+    plain = replace(found, by=None, workflows=8)
+    assert "Runs are not told apart" in words.caution(plain).text
+    assert "The workflow was chosen among 8 for its change" in words.caution(plain).text
+
+
+def test_where_to_look_counts_what_there_is(found: Attribution) -> None:
+    said = words.where_to_look(replace(found, current_runs=1)).text
+    assert f"7 September to 4 October 2026: {found.baseline_runs:,} runs; 5 October to 1 November 2026: 1 run" in said
+
+
+def test_the_longest_runs_have_words_or_a_reason(found: Attribution) -> None:
+    chart = words.waterfall(found.tail)
+    assert [type(block) for block in words.longest_runs(found, chart)] == [Chart, Text, Table]
+    assert "The longest" in _texts(words.longest_runs(found, chart))
+    (reason,) = words.longest_runs(replace(found, tail=None), words.waterfall(None))
+    assert "too few runs" in _texts([reason])
+
+
+def test_changes_of_level_are_counted_by_what_they_are_of(lab: Lab) -> None:
+    history = lab.history("order_entry", from_first_to_last(*periods_of(lab.store, "all")))
+    points = history.change_points.table
+    steps = points["node_id"].count()
+    assert steps > 0
+    said = words.history_words(history).text
+    assert f"found: {points.height - steps} of whole runs, {steps} of single steps." in said
+    none = replace(history, change_points=replace(history.change_points, table=points.clear()))
+    assert words.history_words(none).text.startswith("No change of level is found, of whole runs or of single steps.")
+    empty = replace(history, days=history.days.clear(), warnings=("nothing ran",))
+    assert words.history_words(empty).text == "No day has runs enough to know its level. Nothing ran."
+
+
+def test_a_long_note_is_cut(lab: Lab) -> None:
+    points = lab.change_points("order_entry", from_first_to_last(*periods_of(lab.store, "all")))
+    long = replace(points, table=points.table.with_columns(change_text=pl.lit("a word " * 90)))
+    assert max(len(str(row[-1])) for row in tables.change_points_table(long).rows) < 110
 
 
 def test_a_store_without_enough_says_so_in_words(tmp_path: Path) -> None:

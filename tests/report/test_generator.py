@@ -208,6 +208,55 @@ def test_what_can_not_work_is_refused_before_anything_starts(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("parameters", "error", "said"),
+    [
+        ({"by": "version"}, InputError, "by is 'version': a new version would swallow"),
+        ({"by": ["host"]}, InputError, "expected 'robot', 'host'"),
+        ({"by": "context.country"}, UnknownNameError, "no run says in its context 'country'"),
+        ({"baseline": "2026-11-02/2026-11-04", "current": "2026-11-03"}, InputError, "overlap; expected two periods"),
+        ({"baseline": "octember"}, InputError, "can't be understood"),
+        ({"baseline": "2027-01"}, InputError, "leaves nothing after it"),
+    ],
+)
+def test_two_periods_and_what_tells_runs_apart_are_checked_before_anything_starts(
+    store: Path, tmp_path: Path, parameters: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(error, match=said):
+        ReportGenerator(store, out=out).run("comparison", workflow_id=WORKFLOW, parameters=parameters)
+    assert not out.exists()
+
+
+def test_files_are_named_for_what_was_asked(store: Path, tmp_path: Path) -> None:
+    """Reports of other periods, or by other kinds of runs, don't overwrite one another."""
+    source = _notebook(tmp_path / "mine.ipynb", "1 / 0")
+    told = json.loads(source.read_text(encoding="utf-8"))
+    told["cells"][0]["source"] += "\nbaseline = current = by = None"
+    source.write_text(json.dumps(told), encoding="utf-8")
+    asked: list[dict[str, Any]] = [
+        {},
+        {"by": "host"},
+        {"baseline": "2026-11-02"},
+        {"current": "2026-11-04", "by": "host"},
+        {"baseline": "2026-11-02/2026-11-03", "current": "2026-11-04"},
+    ]
+    names = []
+    for number, parameters in enumerate(asked):
+        out = tmp_path / str(number)
+        with pytest.raises(ReportError, match="ZeroDivisionError"):
+            ReportGenerator(store, out=out).run(str(source), workflow_id="other", parameters=parameters)
+        (kept,) = out.iterdir()
+        names.append(kept.name.removesuffix(".failed.ipynb"))
+    assert names == [
+        "mine-other-30d",
+        "mine-other-30d-by-host",
+        "mine-other-30d-against-2026-11-02",
+        "mine-other-2026-11-04-by-host",
+        f"mine-other-2026-11-04-against-{slug('2026-11-02/2026-11-03')}",
+    ]
+
+
 def test_a_store_that_holds_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="holds no executions yet"):
         ReportGenerator(tmp_path / "store", out=tmp_path / "out").run()

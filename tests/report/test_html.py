@@ -171,3 +171,11 @@ def test_a_place_that_can_not_be_written_is_named(make_report: MakeReport, tmp_p
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ReportError, match=r"file/page\.html' can't be written"):
         write_html(make_report("invoices"), tmp_path / "file" / "page.html")
+
+
+def test_no_line_ends_between_a_number_and_its_unit_or_within_a_date(make_report: MakeReport) -> None:
+    page = make_report("5.93 s on 2026-10-08, 66 % <b>of 2026-10</b>").to_html().partition("<main>")[2]
+
+    assert '5.93\u00a0s on <span class="date">2026-10-08</span>, 66\u00a0% &lt;b&gt;of' in page
+    assert "<b>" not in page
+    assert page.count("5.93\u00a0s") >= 8  # in texts, tiles, notes, headings and cells

@@ -31,6 +31,7 @@ from rpa_lab.analysis.attribution.table import attributions_table
 from rpa_lab.analysis.attribution.tail import LEAST_RUNS, longest_runs, tail_attribution
 from rpa_lab.errors import InputError, quote
 from rpa_lab.inference.intervals import DAYS, THESE_RUNS
+from rpa_lab.inference.permutation import LEAST_WAYS
 from rpa_lab.inference.resampling import LEAST_DAYS
 from rpa_lab.inference.shift import LEAST_A_SIDE, shift_of_days
 from rpa_lab.inference.two_periods import figures_of_two_periods, figures_without_bounds
@@ -39,10 +40,10 @@ from rpa_lab.period import Span
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 from rpa_lab.units import count_text
 
-__all__ = ["Attribution", "AttributionAnalyzer", "Attributions"]
+__all__ = ["Attribution", "AttributionAnalyzer", "Attributions", "p_value_of_days"]
 
 _LEAST_UNITS = 10  # days, or runs: fewer bound nothing
-_WAYS = 500  # in which days are to be able to exchange places, for each workflow that is judged
+_WAYS_EACH = 50  # in which days are to be able to exchange places, for each workflow: 40 give a two-sided 5 % of it
 
 
 class AttributionAnalyzer:
@@ -153,12 +154,17 @@ class AttributionAnalyzer:
         work = period_work(self.store, completed, spans)
         of_each = _by_workflow(ended.select("workflow_id", "side", "status"), work)
         found = [
-            _attribution(
-                name, its_ended, its_work, spans=spans, by=None, level=level, seed=seed, workflows=len(of_each)
-            )
+            _attribution(name, its_ended, its_work, spans=spans, by=None, level=level, seed=seed)
             for name, (its_ended, its_work) in of_each.items()
         ]
         known = [one for one in found if one.change_ms is not None]
+        later_first, many = spans[0].start > spans[1].start, len(known)
+        finer = [
+            p_value_of_days(of_each[one.workflow_id][1].days, later_first=later_first, seed=seed, workflows=many)
+            if _WAYS_EACH * many > LEAST_WAYS
+            else one.p_value
+            for one in known
+        ]
         left_out = len(found) - len(known)
         doubts = [f"{count_text(left_out, 'workflow')} without completed runs in one of the periods left out"]
         return Attributions(
@@ -166,7 +172,7 @@ class AttributionAnalyzer:
             current_period=str(spans[1]),
             tz=spans[0].tz,
             level=level,
-            table=attributions_table(known, level=level),
+            table=attributions_table(known, finer, level=level),
             warnings=(*(doubts if left_out else ()), *self._damage(spans)),
         )
 
@@ -176,7 +182,8 @@ class AttributionAnalyzer:
         before, now = self.store.span(baseline), self.store.span(current)
         if before.start < now.end and now.start < before.end:
             raise InputError(
-                f"baseline {before} and current {now} overlap; expected two periods without a run in common"
+                f"baseline {before.describe()} and current {now.describe()} overlap; "
+                "expected two periods without a run in common"
             )
         return before, now
 
@@ -219,10 +226,9 @@ def _attribution(
     by: str | None,
     level: float,
     seed: int,
-    workflows: int = 1,
     warnings: tuple[str, ...] = (),
 ) -> Attribution:
-    """One workflow's split with all that is said of it, but versions and tail; `workflows` are judged together."""
+    """One workflow's split with all that is said of it, but versions and tail."""
     days = [work.days.filter(pl.col("side") == side) for side in (0, 1)]
     counts = [int(side["runs"].sum()) for side in days]
     facts: dict[str, object] = work.facts.row(0, named=True) if work.facts.height else {"basis": THESE_RUNS}
@@ -257,7 +263,7 @@ def _attribution(
     if not all(counts):
         return unknown
     later_first = spans[0].start > spans[1].start
-    p_value = _p_value(work.days, later_first=later_first, seed=seed, workflows=workflows)
+    p_value = p_value_of_days(work.days, later_first=later_first, seed=seed)
     strata, nodes = sorted(work.runs["stratum"].unique()), sorted(work.steps["node_id"].unique())
     steps = work.steps.join(work.runs.select("cell", "side", "unit", "stratum"), on="cell", how="left", validate="m:1")
     units = _units(work.runs)
@@ -304,20 +310,40 @@ def _units(runs: pl.DataFrame) -> tuple[int, int]:
     return first, second
 
 
-def _p_value(days: pl.DataFrame, *, later_first: bool, seed: int, workflows: int) -> float | None:
-    """How often days that exchange places between the periods differ as much; None with too few of them.
+def p_value_of_days(days: pl.DataFrame, *, later_first: bool, seed: int, workflows: int = 1) -> float | None:
+    """How often days that exchange places between the periods differ as much.
 
-    A p-value that is corrected for fifty workflows has to be able to be fifty times as small.
+    A p-value that is corrected for fifty workflows has to be able to be so small. Where usual blocks leave too few ways
+    for that they are shorter, unless the same days of other weeks are too few for it.
+
+    Parameters
+    ----------
+    days : DataFrame
+        One row per day with runs: side (0 or 1), day, runs, duration_us (of all of them).
+    later_first : bool
+        Whether side 0 is the later period.
+    seed : int
+        Of the exchanges.
+    workflows : int
+        For how many p-values it is to be corrected.
+
+    Returns
+    -------
+    float or None
+        Two-sided, fraction 0-1; None with too few days.
     """
     later = days.filter(pl.col("side") == (0 if later_first else 1))
     if min(later.height, days.height - later.height) < LEAST_A_SIDE:
         return None
     ordered = days.sort("day")
-    offsets = ordered.select((pl.col("day") - pl.lit(later["day"].min())).dt.total_days()).to_series()
-    means = ordered.select(pl.col("duration_us") / pl.col("runs")).to_series()
+    offsets = ordered.select((pl.col("day") - pl.lit(later["day"].min())).dt.total_days()).to_series().to_numpy()
+    means = ordered.select(pl.col("duration_us") / pl.col("runs")).to_series().to_numpy()
     runs = ordered["runs"].to_numpy()
-    least_ways = _WAYS * workflows
-    return shift_of_days(means.to_numpy(), offsets.to_numpy(), runs, seed=seed, least_ways=least_ways).p_value
+    ways = max(LEAST_WAYS, _WAYS_EACH * workflows)
+    found = shift_of_days(means, offsets, runs, seed=seed, least_ways=ways)
+    if ways > LEAST_WAYS and not found.same_weekdays:
+        found = shift_of_days(means, offsets, runs, seed=seed)
+    return found.p_value
 
 
 def _mean(days: pl.DataFrame) -> float | None:

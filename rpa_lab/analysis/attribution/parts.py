@@ -10,7 +10,7 @@ import polars as pl
 from rpa_lab.analysis.attribution.split import Work
 from rpa_lab.inference.two_periods import Figures
 
-__all__ = ["KINDS", "NO_PARTS", "parts_table"]
+__all__ = ["KINDS", "NO_PARTS", "corrected_parts", "parts_table"]
 
 KINDS: Final = ("attempts", "time", "waiting", "mix")
 """How often a step is tried, how long an attempt takes, what no step took, and which runs there were."""
@@ -80,6 +80,28 @@ def parts_table(
     return table.fill_nan(None).sort(
         pl.col("change_ms").abs(), "kind", "node_id", descending=[True, False, False], nulls_last=True
     )
+
+
+def corrected_parts(parts: pl.DataFrame, factor: float, *, level: float) -> pl.DataFrame:
+    """The parts of one of several workflows, their p-values multiplied by what the number of workflows asks for.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        From `parts_table`.
+    factor : float
+        1 or more.
+    level : float
+        1 - level is what is allowed for errors, fraction 0-1.
+
+    Returns
+    -------
+    DataFrame
+        Less of it notable.
+    """
+    p_value = pl.col("p_value")
+    corrected = parts.with_columns((p_value * factor).clip(upper_bound=1.0))
+    return corrected.with_columns(pl.col("notable") & (p_value <= 1 - level + 1e-12))
 
 
 def _before_or_after(work: Work, *, with_mix: bool) -> list[float]:

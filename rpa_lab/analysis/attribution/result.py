@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import polars as pl
 
+from rpa_lab.analysis.attribution.parts import corrected_parts
 from rpa_lab.analysis.attribution.tail import TailAttribution
 from rpa_lab.analysis.attribution.words import change_text, part_text
 from rpa_lab.analysis.changes import ChangePoint, since_text
+from rpa_lab.inference.intervals import DAYS
 from rpa_lab.inference.shift import LEAST_A_SIDE
 from rpa_lab.result import Result
 from rpa_lab.units import count_text
@@ -47,7 +49,7 @@ class Attribution(Result):
     significant : bool or None
         Whether days differ by more than chance explains (two-sided); None: undecided, with too few days.
     p_value : float or None
-        How often chance moves days as far apart, fraction 0-1.
+        How often chance moves days as far apart, fraction 0-1; corrected for the number of `workflows`.
     parts : DataFrame
         One row per part, the largest first; they add up to `change_ms`. kind ("attempts": a step is tried more often;
         "time": an attempt takes longer; "waiting": what no step took; "mix": other runs), node_id, change_ms, low_ms,
@@ -68,6 +70,8 @@ class Attribution(Result):
         What `strata` are.
     change_point : ChangePoint or None
         Since when its first sure cause has been one; None where none is sure, or no level moved.
+    workflows : int
+        Among how many workflows it was judged: for that number p-values are corrected. 1: it was asked for by itself.
     warnings : tuple of str
         What makes it doubtful.
     """
@@ -100,15 +104,41 @@ class Attribution(Result):
     level: float
     by: str | None = None
     change_point: ChangePoint | None = None
+    workflows: int = 1
     warnings: tuple[str, ...] = ()
 
     @property
     def sure_parts(self) -> pl.DataFrame:
-        """The rows of `parts` that hold; where the change as a whole doesn't, by a fifth of the errors allowed."""
+        """The rows of `parts` that hold; where the change as a whole doesn't, by a fifth of the errors allowed.
+
+        None with too few days to know what days differ by (`basis` isn't "days").
+        """
+        return self.parts.filter(self.sure)
+
+    @property
+    def sure(self) -> pl.Expr:
+        """Whether a row of `parts` is one of `sure_parts`."""
+        if self.basis != DAYS:
+            return pl.lit(value=False)
         if self.significant:
-            return self.parts.filter("notable")
+            return pl.col("notable")
         # parts hidden by what days differ by
-        return self.parts.filter(pl.col("notable") & (pl.col("p_value") <= (1 - self.level) * _SURER))
+        return pl.col("notable") & (pl.col("p_value") <= (1 - self.level) * _SURER)
+
+    @property
+    def first_cause(self) -> dict[str, Any] | None:
+        """The row of the sure part that the sentence names first; None where no part in the change's direction is."""
+        along = self._along(self.sure_parts) if self.significant else self.sure_parts
+        return None if along.is_empty() else along.row(0, named=True)
+
+    @property
+    def chance_text(self) -> str:
+        """How likely chance is, in words: p, or q where it was judged among others."""
+        if self.p_value is None:
+            return f"{LEAST_A_SIDE} days a side are needed at least"
+        if self.workflows == 1:
+            return f"p = {self.p_value:.2g}"
+        return f"q = {self.p_value:.2g}, p corrected for {self.workflows:,} workflows"
 
     @property
     def sentence(self) -> str:
@@ -116,51 +146,67 @@ class Attribution(Result):
         if self.change_ms is None:
             return f"Runs of {self.workflow_id} can't be compared: {self.warnings[0]}."
         said = f"Runs of {self.workflow_id} take {change_text(self.change_ms, self.change_percent)}"
-        point = self.change_point
-        since = "" if point is None else f" {since_text(point.on, point.nearest_change)}"
+        if self.p_value is None:
+            return f"{said}, undecided whether that is more than chance: {self.chance_text}.{self._beside()}"
         if not self.significant:
-            chance = (
-                f"undecided whether that is more than chance: {LEAST_A_SIDE} days a side are needed at least"
-                if self.p_value is None
-                else f"no more than chance explains (p = {self.p_value:.2g})"
-            )
-            return f"{said}, {chance}.{self._sure_beside(since)}"
-        causes, others = self._notable()
-        if not causes:
-            largest = self.parts.filter(pl.col("change_ms").sign() == np.sign(self.change_ms)).row(0, named=True)
-            text = part_text(largest, strata=self.strata, by=self.by)
-            return f"{said}{since}; none of its parts is sure by itself, the largest is {text}.{self._against(others)}"
-        first, *rest = causes
-        return f"{said}, of which {', '.join([first + since, *rest])}.{self._against(others)}"
+            return f"{said}, no more than chance explains ({self.chance_text}).{self._beside()}"
+        kept = self.sure_parts if self.basis == DAYS else self.parts.filter("notable")
+        along, against = self._along(kept), self._along(kept, against=True)
+        others = against if along.is_empty() and not against.is_empty() else None
+        against_text = self._against(self._worth(against) if others is None else others.head(1))
+        if along.is_empty():
+            which = "parts" if against.is_empty() else "parts in that direction"
+            largest = self._text(self._along(self.parts).row(0, named=True))
+            unsure = "sure by itself" if self.basis == DAYS else "clear by itself, not even of these runs alone"
+            return f"{said}{self._since()}; none of its {which} is {unsure}, the largest is {largest}.{against_text}"
+        worth = self._worth(along)
+        first, *rest = [self._text(row) for row in (along.head(1) if worth.is_empty() else worth).iter_rows(named=True)]
+        only = " for sure only" if worth.is_empty() and self.basis == DAYS else ""
+        runs = "" if self.basis == DAYS else " in these runs"
+        since = self._since(within=bool(rest))
+        return f"{said}, of which{only}{runs} {', '.join([first + since, *rest])}.{against_text}"
 
     def __str__(self) -> str:
         return self.sentence
 
-    def _notable(self) -> tuple[list[str], list[str]]:
-        """The parts that hold and matter, in words: those in the direction of the change, and those against it."""
-        least = abs(self.change_ms or 0.0) * _WORTH_NAMING
-        kept = self.sure_parts.filter(pl.col("change_ms").abs() >= least)
-        along = kept.filter(pl.col("change_ms").sign() == np.sign(self.change_ms or 0.0))
-        texts = [
-            [part_text(row, strata=self.strata, by=self.by) for row in side.head(_NAMED).iter_rows(named=True)]
-            for side in (along, kept.filter(pl.col("change_ms").sign() != np.sign(self.change_ms or 0.0)))
-        ]
-        return texts[0], texts[1]
+    def _along(self, parts: pl.DataFrame, *, against: bool = False) -> pl.DataFrame:
+        """Those in the direction of the change; or those against it."""
+        same = pl.col("change_ms").sign() == np.sign(self.change_ms or 0.0)
+        return parts.filter(~same if against else same)
 
-    def _against(self, others: list[str]) -> str:
-        if not others:
+    def _worth(self, parts: pl.DataFrame) -> pl.DataFrame:
+        """Those large enough to be named, and few enough."""
+        return parts.filter(pl.col("change_ms").abs() >= abs(self.change_ms or 0.0) * _WORTH_NAMING).head(_NAMED)
+
+    def _text(self, part: dict[str, Any]) -> str:
+        return part_text(part, strata=self.strata, by=self.by)
+
+    def _signed_text(self, part: dict[str, Any]) -> str:
+        return self._text(part).replace(" because", f" {'more' if part['change_ms'] > 0 else 'less'} because", 1)
+
+    def _since(self, *, within: bool = False) -> str:
+        """Since when; `within` a list what was changed then stands in brackets."""
+        point = self.change_point
+        if point is None:
             return ""
-        less = "less" if (self.change_ms or 0.0) > 0 else "more"
-        return f" Against that, {', '.join(text.replace(' because', f' {less} because', 1) for text in others)}."
+        on, comma, change = since_text(point.on, point.nearest_change).partition(", ")
+        return f" {on} ({change})" if within and comma else f" {on}{comma}{change}"
 
-    def _sure_beside(self, since: str) -> str:
-        """The largest part that holds though the whole doesn't."""
+    def _against(self, others: pl.DataFrame) -> str:
+        texts = [self._signed_text(row) for row in others.iter_rows(named=True)]
+        return f" Against that, {', '.join(texts)}." if texts else ""
+
+    def _beside(self) -> str:
+        """The largest part that holds though the whole doesn't; of few days what these runs alone say."""
+        if self.basis != DAYS:
+            clear = self.parts.filter("notable")
+            if clear.is_empty():
+                return ""
+            part = self._signed_text(clear.row(0, named=True))
+            return f" In these runs one part differs: {part}; so few days don't tell whether days differ by as much."
         if self.sure_parts.is_empty():
             return ""
-        row = self.sure_parts.row(0, named=True)
-        more = "more" if row["change_ms"] > 0 else "less"
-        text = part_text(row, strata=self.strata, by=self.by).replace(" because", f" {more} because", 1)
-        return f" Of its parts one is sure: {text}{since}."
+        return f" Of its parts one is sure: {self._signed_text(self.sure_parts.row(0, named=True))}{self._since()}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,10 +215,11 @@ class Attributions(Result):
 
     Sure changes first, then those of which a part is sure, each the largest first, then by p-value: workflow_id,
     baseline_runs, current_runs, baseline_mean_ms, current_mean_ms, change_ms, change_low_ms, change_high_ms,
-    change_percent, basis, p_value, q_value (p corrected for the number of workflows by Benjamini-Hochberg),
-    significant (q_value ≤ 1 - level; null where undecided), the largest part's (of sure parts, if there are any)
-    kind, node_id, part_ms, part_low_ms and part_high_ms, sure_part (whether a part is sure, corrected for the
-    number of workflows as well), sentence, doubts.
+    change_percent, basis, p_value (of each by itself), q_value (corrected for the number of workflows by
+    Benjamini-Hochberg, from shorter blocks of days so that it can be small enough, and never less than p), significant
+    (q_value ≤ 1 - level; null where undecided), the largest part's (of sure parts, if there are any) kind, node_id,
+    part_ms, part_low_ms and part_high_ms, sure_part (whether a part is sure, corrected for the number of workflows as
+    well), parts_factor (by what p-values of its parts were multiplied for that), sentence, doubts.
     Workflows without completed runs in one of the periods are counted in `warnings`.
     """
 
@@ -188,10 +235,44 @@ class Attributions(Result):
     @property
     def sentence(self) -> str:
         """How many workflows changed, and the first one's sentence."""
+        if self.table.is_empty():
+            return "No workflow has completed runs in both periods."
         sure = self.table.filter("significant")
         every = count_text(self.table.height, "workflow")
         if sure.height:
-            return f"{sure.height:,} of {every} take longer or less long. {sure['sentence'][0]}"
+            take = "takes" if sure.height == 1 else "take"
+            return f"{sure.height:,} of {every} {take} longer or less long. {sure['sentence'][0]}"
         hidden = self.table.filter("sure_part")
         none = f"Of {every} none takes longer or less long for sure"
         return f"{none}. {hidden['sentence'][0]}" if hidden.height else f"{none}."
+
+    def judged(self, found: Attribution) -> Attribution:
+        """An attribution of one of these workflows, judged as it is among all: for one that was chosen by its result.
+
+        Parameters
+        ----------
+        found : Attribution
+            Of the same periods, asked for by itself.
+
+        Returns
+        -------
+        Attribution
+            With q in place of p, and parts corrected as well; `found` itself where the table doesn't have it, or is of
+            one workflow.
+        """
+        rows = self.table.filter(pl.col("workflow_id") == found.workflow_id)
+        if rows.is_empty() or self.table.height == 1:
+            return found
+        q_value, significant, factor = rows.select("q_value", "significant", "parts_factor").row(0)
+        tail = found.tail
+        judged = replace(
+            found,
+            p_value=q_value,
+            significant=significant,
+            parts=corrected_parts(found.parts, factor, level=self.level),
+            tail=tail and replace(tail, parts=corrected_parts(tail.parts, factor, level=self.level)),
+            workflows=self.table.height,
+        )
+        first, same = found.first_cause, judged.first_cause
+        is_same = first and same and (first["kind"], first["node_id"]) == (same["kind"], same["node_id"])
+        return judged if is_same else replace(judged, change_point=None)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import polars as pl
-
 from rpa_lab.analysis.attribution.result import Attribution
 from rpa_lab.analysis.before_after import from_first_to_last
 from rpa_lab.analysis.history import HistoryAnalyzer
@@ -35,21 +33,18 @@ def dated(found: Attribution, store: TimeSeriesStore, spans: tuple[Span, Span]) 
     Attribution
         `found` itself where no cause is sure, or no level moved in its direction.
     """
-    causes = found.sure_parts
-    if found.significant:
-        causes = causes.filter(pl.col("change_ms").sign() == pl.lit(found.change_ms).sign())
-    if causes.is_empty():
+    cause = found.first_cause
+    if cause is None:
         return found
-    kind, node_id, change_ms = causes.select("kind", "node_id", "change_ms").row(0)
     later = max(span.start for span in spans)
     point = HistoryAnalyzer(store).change_point(
         found.workflow_id,
         from_first_to_last(*spans),
-        node_id=node_id if kind == "time" else None,
+        node_id=cause["node_id"] if cause["kind"] == "time" else None,
         near=later.astimezone(zone(found.tz)).date(),
         level=found.level,
     )
     forward = spans[1].start == later
-    if point is None or (point.change_percent > 0) != ((change_ms > 0) == forward):
+    if point is None or (point.change_percent > 0) != ((cause["change_ms"] > 0) == forward):
         return found
     return replace(found, change_point=point)

@@ -9,7 +9,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from rpa_lab.analysis.attribution.parts import corrected_parts
 from rpa_lab.analysis.attribution.result import Attribution
+from rpa_lab.inference.intervals import DAYS
 
 __all__ = ["attributions_table"]
 
@@ -35,36 +37,47 @@ _LARGEST: Final = {
 }
 
 
-def attributions_table(found: Sequence[Attribution], *, level: float) -> pl.DataFrame:
+def attributions_table(found: Sequence[Attribution], finer: Sequence[float | None], *, level: float) -> pl.DataFrame:
     """One row per workflow, sure changes first, then those of which a part is sure, each the largest in percent first.
 
     Parameters
     ----------
     found : sequence of Attribution
-        Of workflows with runs in both periods.
+        Of workflows with runs in both periods, each with the p-value that it has by itself.
+    finer : sequence of float or None
+        Their p-values by blocks of days short enough for the correction. q is made of these, but never less than p.
     level : float
         1 - level is the false discovery rate allowed, fraction 0-1.
 
     Returns
     -------
     DataFrame
-        As `rpa_lab.analysis.attribution.result.Attributions` has it. The sentences speak of q where they say p.
+        As `rpa_lab.analysis.attribution.result.Attributions` has it; its sentences say q.
 
     References
     ----------
     Benjamini and Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x
     """
-    found = _corrected_parts(found, level=level)
+    factors = _parts_factors(found)
     facts = pl.DataFrame({name: [getattr(one, name) for one in found] for name in _FACTS}, schema=_FACTS)
-    q_values = _corrected(facts["p_value"])
+    corrected = _corrected(pl.Series(finer, dtype=pl.Float64))
+    q_values = pl.select(pl.max_horizontal(corrected, facts["p_value"])).to_series().alias("q_value")
     significant = (q_values <= 1 - level + 1e-12).alias("significant")
     judged = [
-        replace(one, p_value=q, significant=sure) for one, q, sure in zip(found, q_values, significant, strict=True)
+        replace(
+            one,
+            p_value=q,
+            significant=sure,
+            parts=corrected_parts(one.parts, factor, level=level),
+            workflows=len(found),
+        )
+        for one, q, sure, factor in zip(found, q_values, significant, factors, strict=True)
     ]
     named = [one.sure_parts if one.sure_parts.height else one.parts for one in judged]
     largest = [parts.head(1).select(**{new: pl.col(name) for new, name in _LARGEST.items()}) for parts in named]
     said = {
         "sure_part": [one.sure_parts.height > 0 for one in judged],
+        "parts_factor": factors,
         "sentence": [one.sentence for one in judged],
         "doubts": ["; ".join(one.warnings) or None for one in judged],
     }
@@ -90,21 +103,20 @@ _NO_LARGEST: Final = pl.DataFrame(
     schema={"kind": pl.String, "node_id": pl.String}
     | dict.fromkeys(("part_ms", "part_low_ms", "part_high_ms"), pl.Float64)
 )
-_SAID: Final = {"sure_part": pl.Boolean, "sentence": pl.String, "doubts": pl.String}
+_SAID: Final = {"sure_part": pl.Boolean, "parts_factor": pl.Float64, "sentence": pl.String, "doubts": pl.String}
 
 
-def _corrected_parts(found: Sequence[Attribution], *, level: float) -> list[Attribution]:
-    """The same, where what is sure of parts is corrected for the number of workflows, by each one's surest part."""
-    surest = pl.Series([one.parts["p_value"].min() for one in found], dtype=pl.Float64)
-    factors = (_corrected(surest) / surest).fill_nan(1.0).fill_null(1.0)
-    p_value = pl.col("p_value")
+def _parts_factors(found: Sequence[Attribution]) -> list[float]:
+    """By what each workflow's p-values of parts are multiplied: as Benjamini and Hochberg do with each one's surest.
+
+    Of few days these p-values are too small, so that they must not make the others' look surer: there it is the
+    number of workflows (Bonferroni).
+    """
+    surest = [one.parts["p_value"].min() if one.basis == DAYS else None for one in found]
+    p_values = pl.Series(surest, dtype=pl.Float64)
+    factors = (_corrected(p_values) / p_values).fill_nan(1.0)
     return [
-        replace(
-            one,
-            parts=one.parts.with_columns((p_value * factor).clip(upper_bound=1.0)).with_columns(
-                pl.col("notable") & (p_value <= 1 - level + 1e-12)
-            ),
-        )
+        float(len(found)) if one.basis != DAYS else 1.0 if factor is None else factor
         for one, factor in zip(found, factors, strict=True)
     ]
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from rpa_lab.analysis.attribution.parts import parts_table
 from rpa_lab.analysis.attribution.split import Work, split
+from rpa_lab.inference.intervals import DAYS
 from rpa_lab.inference.two_periods import drawn_days, figures_of_two_periods
 from rpa_lab.result import Result
 from rpa_lab.units import count_text, duration_text
@@ -51,6 +52,11 @@ class TailAttribution(Result):
     basis: str
     level: float
     parts: pl.DataFrame
+
+    @property
+    def sure(self) -> pl.Expr:
+        """Which rows of `parts` are sure: with too few days to know what days differ by, none."""
+        return pl.col("notable") if self.basis == DAYS else pl.lit(value=False)
 
     @property
     def sentence(self) -> str:

@@ -51,7 +51,7 @@ def cause_text(part: dict[str, Any], *, strata: pl.DataFrame | None, by: str | N
     >>> cause_text(part, strata=None, by=None)
     '“submit” takes 41 % longer'
     >>> cause_text(part | {"kind": "attempts", "before": 1.1, "after": 1.4}, strata=None, by=None)
-    '“submit” is tried 1.4 times instead of 1.1 per run'
+    '“submit” is tried 1.4 times a run instead of 1.1'
     """
     before, after, more = part["before"], part["after"], part["change_ms"] > 0
     if part["kind"] == "mix":
@@ -69,7 +69,10 @@ def cause_text(part: dict[str, Any], *, strata: pl.DataFrame | None, by: str | N
         return f"{node} takes{much} {'longer' if more else 'less long'}"
     if not before or not after:
         return f"{node} is {'new' if more else 'gone'}"
-    return f"{node} is tried {_times(after, before)} times instead of {_times(before, after)} per run"
+    if max(before, after) < 1:
+        often, rarely = (_times(100 * one, 100 * other, least=0) for one, other in ((after, before), (before, after)))
+        return f"{node} is tried {often} times in 100 runs instead of {rarely}"
+    return f"{node} is tried {_times(after, before)} times a run instead of {_times(before, after)}"
 
 
 def part_text(part: dict[str, Any], *, strata: pl.DataFrame | None, by: str | None) -> str:
@@ -110,9 +113,9 @@ def _mix(strata: pl.DataFrame | None, by: str | None) -> str:
     return f"{more} runs have {by.removeprefix('context.')} = {name}"
 
 
-def _times(value: float, other: float) -> str:
-    """Attempts per run, with as many digits as tell two of them apart."""
-    for digits in (1, 2, 3):
+def _times(value: float, other: float, *, least: int = 1) -> str:
+    """Attempts, with as many digits, `least` of them at least, as tell two of them apart."""
+    for digits in range(least, 4):
         if f"{value:.{digits}f}" != f"{other:.{digits}f}":
             return f"{value:.{digits}f}"
     return number_text(value)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from rpa_lab.analysis.attribution import analyzer as analyzer_module
 from rpa_lab.analysis.attribution import period_work
 from rpa_lab.analysis.attribution.analyzer import Attribution, AttributionAnalyzer
 from rpa_lab.analysis.changes import ChangePoint, RecordedChange
@@ -151,7 +152,8 @@ def test_all_workflows_at_once_give_the_same_as_each_by_itself(tmp_path: Path) -
     assert together.table.height == 3
     for row in together.table.iter_rows(named=True):
         alone = analyzer.attribute(row["workflow_id"], *periods)
-        for name in ("baseline_runs", "current_mean_ms", "change_ms", "change_low_ms", "change_high_ms", "basis"):
+        same = ("baseline_runs", "current_mean_ms", "change_ms", "change_low_ms", "change_high_ms", "basis", "p_value")
+        for name in same:
             assert row[name] == getattr(alone, name)
         first = alone.parts.row(0, named=True)
         part = [row[name] for name in ("kind", "node_id", "part_ms", "part_low_ms", "part_high_ms")]
@@ -159,8 +161,22 @@ def test_all_workflows_at_once_give_the_same_as_each_by_itself(tmp_path: Path) -
     worst = together.table.row(0, named=True)
     assert (worst["workflow_id"], worst["kind"], worst["node_id"]) == ("order_entry", "time", "fetch order")
     assert worst["part_low_ms"] < made.truth["true_shift_ms"][0] < worst["part_high_ms"]
-    assert worst["q_value"] >= worst["p_value"]
+    assert (together.table["q_value"] >= together.table["p_value"]).all()
     assert "“fetch order” takes" in worst["sentence"]
+
+
+def test_shorter_blocks_make_q_and_leave_p_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = fleet(28, 3, 5, end=date(2026, 11, 2), runs_per_day=15, faults=[])
+    store = TimeSeriesStore(tmp_path, as_of=datetime(2026, 11, 2, tzinfo=UTC))
+    store.write_frame("executions", made.executions)
+    periods = ("2026-10-05/2026-10-19", "2026-10-19/2026-11-02")  # 6^4 = 1,296 ways in blocks of two days
+    usual = AttributionAnalyzer(store).attribute_all(*periods).table.sort("workflow_id")
+    monkeypatch.setattr(analyzer_module, "_WAYS_EACH", 450)
+    finer = AttributionAnalyzer(store).attribute_all(*periods).table.sort("workflow_id")
+
+    assert finer["p_value"].equals(usual["p_value"])
+    assert not finer["q_value"].equals(usual["q_value"])
+    assert (finer["q_value"] >= finer["p_value"]).all()
 
 
 def test_a_run_keeps_its_steps_of_the_next_day(tmp_path: Path) -> None:
@@ -265,8 +281,60 @@ def test_of_few_days_runs_are_drawn_and_it_says_so(tmp_path: Path) -> None:
     assert found.warnings[0].startswith("with fewer than 10 days with runs a side intervals speak of these runs only")
     assert found.change_low_ms is not None
     assert found.change_low_ms < 300 < (found.change_high_ms or 0)
+    assert found.parts["notable"][0]
+    assert found.sure_parts.is_empty()
+    assert ", of which in these runs 297 ms" in found.sentence
+    assert "sure" not in found.sentence
+    assert not AttributionAnalyzer(TimeSeriesStore(tmp_path)).attribute_all(BEFORE, NOW).table["sure_part"].any()
     ten = [*_days(0, 10, 1_000, per_day=8), *_days(31, 10, 1_300, per_day=8, seed=1)]
     assert _attribute(_store(tmp_path / "ten", ten)).basis == "days"
+
+
+def test_with_too_few_days_for_a_verdict_no_part_is_called_sure(tmp_path: Path) -> None:
+    runs = [*_days(0, 3, 1_000, per_day=40), *_days(31, 3, 1_300, per_day=40, seed=1)]
+    found = _attribute(_store(tmp_path, runs))
+
+    assert found.sentence.startswith("Runs of w take ")
+    assert "undecided whether that is more than chance: 5 days a side are needed at least" in found.sentence
+    assert "In these runs one part differs: 297 ms" in found.sentence
+    assert "don't tell whether days differ by as much" in found.sentence
+    assert ".sure" not in found.sentence
+    assert found.change_point is None
+
+
+def test_a_sure_part_is_never_denied(tmp_path: Path) -> None:
+    """Of a change of which only a small part, or one against it, is sure: it is named."""
+    found = _attribute(_store(tmp_path, [*_days(0, 31, 1_000), *_days(31, 30, 1_300, seed=1)]))
+    rows: dict[str, list[float | bool]] = {
+        "change_ms": [280.0, 3.0],
+        "low_ms": [-9.0, 2.0],
+        "high_ms": [500.0, 4.0],
+        "notable": [False, True],
+    }
+    small = replace(found, parts=found.parts.head(2).with_columns(**{name: pl.Series(at) for name, at in rows.items()}))
+    assert ", of which for sure only 3 ms (2 ms to 4 ms) because" in small.sentence
+    against = replace(small, parts=small.parts.with_columns(pl.col("change_ms") * pl.Series([1, -1])))
+    assert "; none of its parts in that direction is sure by itself, the largest is 280 ms" in against.sentence
+    assert "Against that, 3 ms (" in against.sentence
+    neither = replace(small, parts=small.parts.with_columns(notable=False))
+    assert "; none of its parts is sure by itself, the largest is 280 ms" in neither.sentence
+
+
+def test_what_was_changed_stands_in_brackets_within_a_list(tmp_path: Path) -> None:
+    found = _attribute(_store(tmp_path, [*_days(0, 31, 1_000), *_days(31, 30, 1_300, seed=1)]))
+    change = RecordedChange(
+        at=datetime(2026, 11, 2, tzinfo=UTC), kind="note", workflow_id="w", version=None, host=None,
+        text="new selector", days_away=1.0,
+    )  # fmt: skip
+    point = ChangePoint(
+        workflow_id="w", node_id=None, on=date(2026, 11, 1), earliest=date(2026, 10, 31), latest=date(2026, 11, 2),
+        before_ms=1_500, after_ms=1_800, change_percent=20, low_percent=15, high_percent=25, tz="UTC",
+        nearest_change=change,
+    )  # fmt: skip
+    two = pl.concat([found.parts.head(1), found.parts.head(1).with_columns(node_id=pl.lit("check"))])
+    said = replace(found, change_point=point, parts=two).sentence
+
+    assert 'longer since 1 November (1 day before "new selector"), 296 ms' in said
 
 
 def test_more_runs_of_a_slow_host_are_mix(tmp_path: Path) -> None:
@@ -380,7 +448,8 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UnknownNameError, match="the store has no workflow 'v'"):
         analyzer.attribute("v", BEFORE, NOW)
-    with pytest.raises(InputError, match="overlap; expected two periods without a run in common"):
+    overlap = "baseline 1 October 2026 to 31 October 2026 .UTC. and current 15 October 2026 to 14 November 2026 .UTC."
+    with pytest.raises(InputError, match=f"{overlap} overlap; expected two periods without a run in common"):
         analyzer.attribute("w", "2026-10", "2026-10-15/2026-11-15")
     with pytest.raises(InputError, match="level is 95"):
         analyzer.attribute_all(BEFORE, NOW, level=95)

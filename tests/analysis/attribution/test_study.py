@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from benchmarks.study_attribution import KINDS, coverage, named, silent
+from benchmarks.study_attribution import KINDS, coverage, named, related, silent
 
 UNLIKELY = 0.001
 
@@ -30,6 +30,13 @@ def test_where_nothing_was_planted_hardly_anything_is_said() -> None:
 
     assert table["of"].to_list() == [3, 3, 3]
     assert max(table["n"].to_list()) <= 1
+
+
+def test_days_that_resemble_the_day_before_hardly_make_a_change() -> None:
+    table = related(range(20), windows=[28], workflows=20)
+
+    assert table["of"].to_list() == [20, 20]
+    assert all(stats.binom.sf(n - 1, 20, 0.07) > UNLIKELY for n in table["n"])
 
 
 @pytest.mark.parametrize("window", [14, 28])
