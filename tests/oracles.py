@@ -891,7 +891,9 @@ def difference_bootstrap(
     return seen - most * error, seen - least * error
 
 
-def exchanged_p_value(days: Sequence[tuple[float, float]], base: Sequence[tuple[float, float]]) -> float:
+def exchanged_p_value(
+    days: Sequence[tuple[float, float]], base: Sequence[tuple[float, float]], *, variance: float = 0.0
+) -> float:
     """In what share of all ways to exchange two groups' labels, day by day, their means differ as much, studentised."""
 
     def studentised(flips: int) -> float:
@@ -910,6 +912,7 @@ def exchanged_p_value(days: Sequence[tuple[float, float]], base: Sequence[tuple[
             ** 2
             for day in range(len(days))
         )
+        squares = max(squares, variance / totals[0] + variance / totals[1])
         return float(abs(means[0] - means[1]) / squares**0.5)
 
     ways = [studentised(flips) for flips in range(2 ** len(days))]

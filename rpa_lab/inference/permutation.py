@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LEAST_WAYS", "Exchanges", "exchanges", "p_values", "placed", "places", "side_by_side"]
+__all__ = ["LEAST_WAYS", "Exchanges", "exchanges", "p_values", "p_values_of_runs", "placed", "places", "side_by_side"]
 
 LEAST_WAYS: Final = 500
 """In which days can change places; fewer are too coarse a scale for 5 %."""
@@ -26,6 +26,8 @@ _ROUNDING: Final = 1e-9
 _NOTHING: Final = 1e-12
 _FINER: Final = 5  # blocks of few ways find little: what a day does to both cancels, so that less is left for the next
 _BOTH: Final = 0.5  # from this share of days on which both ran they are taken to have run side by side
+
+_SMALL: Final = 1 / 3  # of all runs: of larger groups errors of exchanged labels are too small by 6 % at most
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -117,6 +119,8 @@ class Exchanges(NamedTuple):
     """How many days in a row did it together."""
     least_p: float
     """The smallest p-value that so many ways and rounds can give."""
+    together: bool
+    """Whether labels are exchanged of groups that ran side by side."""
 
 
 def side_by_side(current: Floats, other: Floats) -> bool:
@@ -154,21 +158,32 @@ def exchanges(
     >>> found.rows.shape, found.block, found.least_p
     ((100, 30), 2, 0.01)
     """
-    if side_by_side(current, other):
+    together = side_by_side(current, other)
+    if together:
         rows, block, ways = _flipped(
             dates, (current > 0) | (other > 0), seed=seed, rounds=rounds, least_ways=least_ways
         )
     else:
         rows, block, ways = _moved(dates, current, other, seed=seed, rounds=rounds, least_ways=least_ways)
     least_p = max(1 / max(ways, 1), 1 / (rounds + 1))
-    return Exchanges(np.vstack([np.zeros((1, len(dates))), rows]), block, least_p)
+    return Exchanges(np.vstack([np.zeros((1, len(dates))), rows]), block, least_p, together)
 
 
-def p_values(exchanged: Floats, part: Floats, whole: Floats, base_part: Floats, base_whole: Floats) -> Floats:
+def p_values(
+    exchanged: Floats,
+    part: Floats,
+    whole: Floats,
+    base_part: Floats,
+    base_whole: Floats,
+    *,
+    variance: Floats | float = 0.0,
+) -> Floats:
     """How often chance makes the ratios of groups differ as much from the base group's, two-sided.
 
     What is counted is the difference of the ratios of sums over days by its standard error, which days, too, tell:
-    groups of many and of few runs, on even and on uneven days, then have the same scale.
+    groups of many and of few runs, on even and on uneven days, then have the same scale. It is at least that of
+    independent runs, √(variance (1 / whole + 1 / base_whole)): days of 20 runs without a failure, held against 400,
+    would seem to know no error, and chance never to do the like, since labels that are exchanged make both of one size.
 
     Parameters
     ----------
@@ -178,6 +193,8 @@ def p_values(exchanged: Floats, part: Floats, whole: Floats, base_part: Floats, 
         One row per day, one column per group: what is added up, and of how many.
     base_part, base_whole : numpy.ndarray
         The same of the group that the others are held against: one column, or one for each of them.
+    variance : numpy.ndarray or float
+        Of what one unit of `whole` adds to `part`, of each group and the base group together; 0 if unknown.
 
     Returns
     -------
@@ -202,6 +219,7 @@ def p_values(exchanged: Floats, part: Floats, whole: Floats, base_part: Floats, 
         own = [a - 2 * m * b + m**2 * c for m, a, b, c in zip((m1, m0), squares, mixed, whole_squares, strict=True)]
         shared = (e1 * e0).sum(axis=0) - m0 * across[0] - m1 * across[1] + m1 * m0 * (w1 * w0).sum(axis=0)
         error = own[0] / n1**2 + own[1] / n0**2 - 2 * shared / (n1 * n0)
+        error = np.maximum(error, variance * (1 / n1 + 1 / n0))
         scale = squares[0] / n1**2 + squares[1] / n0**2
         difference = np.where(np.abs(m1 - m0) <= _NOTHING * np.sqrt(scale), 0.0, m1 - m0)
         # where nothing varies any difference is beyond chance, and none is none
@@ -210,6 +228,35 @@ def p_values(exchanged: Floats, part: Floats, whole: Floats, base_part: Floats, 
     with np.errstate(invalid="ignore", divide="ignore"):
         counts = (away >= away[0] * (1 - _ROUNDING)).sum(axis=0) / np.isfinite(away).sum(axis=0)
     found: Floats = np.where(np.isfinite(away[0]), counts, np.nan)
+    return found
+
+
+def p_values_of_runs(
+    part: Floats, whole: Floats, base_part: Floats, base_whole: Floats, *, variance: Floats | float
+) -> Floats:
+    """The same as if runs were independent, for a small group on the days of a large one; else 0, no bound at all.
+
+    Twenty jobs that run every day make one day like the other, whichever labels days exchange; but a coin that picks
+    one of the twenty picks a long or a short one. So p of a small group is at least this.
+
+    Parameters
+    ----------
+    part, whole, base_part, base_whole, variance
+        As for `p_values`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of each group a fraction 0-1, of a normal distribution.
+    """
+    from scipy.special import ndtr
+
+    n1, n0 = whole.sum(axis=0), base_whole.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        difference = part.sum(axis=0) / n1 - base_part.sum(axis=0) / n0
+        p_value = 2 * ndtr(-np.abs(difference) / np.sqrt(variance * (1 / n1 + 1 / n0)))
+    small = np.minimum(n1, n0) < _SMALL * (n1 + n0)
+    found: Floats = np.where(small, np.nan_to_num(p_value), 0.0)
     return found
 
 

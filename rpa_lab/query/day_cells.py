@@ -23,7 +23,7 @@ from rpa_lab.query.measure import Measure
 from rpa_lab.query.recorded import common
 from rpa_lab.query.sides import DAY, GROUP
 
-__all__ = ["Cells", "Sample", "hours_by_day", "of_measure", "sample_of"]
+__all__ = ["Cells", "Sample", "hours_by_day", "influences", "of_measure", "sample_of"]
 
 _STATUS: Final = "status"
 
@@ -193,14 +193,18 @@ def _part(measure: Measure) -> pl.Expr:
             return pl.lit(0.0)
 
 
-def _spread(sample: Sample, std: Floats) -> Floats:
-    """Of each value how much it adds to its side's standard deviation, so that their mean is that (the influence)."""
-    sides = len(std)
-    found = np.zeros((sample.days, sides))
-    for group in range(sides):
+def influences(sample: Sample, std: Floats) -> Floats:
+    """Of each value what it adds to its side's standard deviation, so that their mean is that; 0 where that is 0."""
+    found = np.zeros(len(sample.values))
+    for group, spread in enumerate(std):
         values = sample.values[sample.of(group)]
-        if len(values) and std[group] > 0:
+        if len(values) and spread > 0:
             squares = (values - values.mean()) ** 2
-            weights = std[group] + (squares - squares.mean()) / (2 * std[group])
-            found[:, group] = sample.by_day(group, weights)
+            found[sample.of(group)] = spread + (squares - squares.mean()) / (2 * spread)
     return found
+
+
+def _spread(sample: Sample, std: Floats) -> Floats:
+    """By day what a side's values add to its standard deviation."""
+    found = influences(sample, std)
+    return np.stack([sample.by_day(side, found[sample.of(side)]) for side in range(len(std))], axis=1)

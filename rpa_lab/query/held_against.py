@@ -1,8 +1,8 @@
 """Sides held against the first, measure by measure: intervals, effect sizes and p-values, all by days.
 
 Sides of one period are paired: days are drawn for both at once, and exchange labels. Sides of different periods are
-drawn independently, and exchange whole days. From 10 days with runs a side on intervals speak of the long run; below,
-of these runs only. From 5 days a side on there is a p-value.
+drawn independently, and exchange whole days. From 10 days with runs a side on intervals speak of the long run, or are
+unknown; below, they speak of these runs only. From 5 days a side on there is a p-value.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import numpy.typing as npt
 from rpa_lab.inference.differences import Bounds, correlation_by_days, difference_by_days, difference_of_bounds
 from rpa_lab.inference.effect import cohens_h, delta_of_placements, placements, placements_of_both
 from rpa_lab.inference.intervals import DAYS, THESE_RUNS, mean_bounds, order_ranks, wilson_bounds
-from rpa_lab.inference.permutation import LEAST_WAYS, Exchanges, exchanges, p_values, side_by_side
+from rpa_lab.inference.permutation import LEAST_WAYS, Exchanges, exchanges, p_values, p_values_of_runs, side_by_side
 from rpa_lab.inference.resampling import LEAST_DAYS, RESAMPLES, rate_by_days, resampled_days, share_by_days
 from rpa_lab.inference.shift import LEAST_A_SIDE, ROUNDS
 from rpa_lab.query.day_cells import Cells, Sample
 from rpa_lab.query.measure import Measure
+from rpa_lab.query.within_days import variance_of_shares, variance_of_values
 
 __all__ = ["Against", "Held"]
 
@@ -80,7 +81,7 @@ class Held:
         whole = cells.whole if measure.kind == "total" and cells.whole is not None else cells.ran
         days = (whole > 0).sum(axis=0)
         long_run = self._of_days(measure, cells, sample)
-        rests = (np.minimum(days, days[0]) >= LEAST_DAYS)[1:] & np.isfinite(long_run[0].low)
+        rests = (np.minimum(days, days[0]) >= LEAST_DAYS)[1:]  # where many days leave it open, so do runs
         runs = long_run if rests.all() else self._of_runs(measure, cells, sample)
         unknown = np.full(sides - 1, np.nan)
         bounds = [  # all three of one basis
@@ -244,10 +245,14 @@ class Held:
                 pairs = [_below_pooled(sample, side, fraction) for side in group]
                 part, base = (np.stack([pair[place] for pair in pairs], axis=1) for place in (0, 1))
                 of = sample.counts()
-                found[mine - 1] = p_values(ways.rows, part, of[:, mine], base, of[:, :1])
+                sums = part, of[:, mine], base, of[:, :1]
+                variance: Floats | float = variance_of_shares(*sums)
             elif cells.part is not None and cells.whole is not None:
                 sums = cells.part[:, mine], cells.whole[:, mine], cells.part[:, :1], cells.whole[:, :1]
-                found[mine - 1] = p_values(ways.rows, *sums)
+                variance = _variance(measure, cells, sample, group)
+            found[mine - 1] = p_values(ways.rows, *sums, variance=variance)
+            if ways.together:
+                found[mine - 1] = np.maximum(found[mine - 1], p_values_of_runs(*sums, variance=variance))
             self.least_p = max(self.least_p, ways.least_p)
         return found
 
@@ -285,8 +290,38 @@ def _rates(cells: Cells, *, level: float) -> Bounds:
     if len(sides):
         completed, ended = cells.part[day, side] / 100, cells.ran[day, side]
         low[sides], high[sides] = (100 * each for each in rate_by_days(completed, ended, group=group, level=level))
-    differ = (cells.value > 0) & (cells.value < 100)
-    return Bounds(np.where(differ, low, np.nan), np.where(differ, high, np.nan))
+    alike = (cells.value == 0) | (cells.value == 100)
+    crowded, critical = _crowded(cells, level=level)
+    of_all = wilson_bounds(cells.value / 100, np.maximum(cells.n, 1) / crowded, critical=critical)
+    return Bounds(*(np.where(alike, 100 * both, own) for both, own in zip(of_all, (low, high), strict=True)))
+
+
+def _crowded(cells: Cells, *, level: float) -> tuple[float, float]:
+    """How much more failures vary by days than of independent runs, and the t of so many days.
+
+    A side of which nothing failed doesn't know; the sides together do, each around its own rate. NaN where none does.
+    """
+    from scipy.special import stdtrit
+
+    assert cells.part is not None
+    rate, days = np.nan_to_num(cells.value / 100), int((cells.ran.sum(axis=1) > 0).sum())
+    by_chance = float((cells.ran.sum(axis=0) * rate * (1 - rate)).sum())
+    if by_chance <= 0 or days < LEAST_DAYS:
+        return np.nan, np.nan
+    rest = (cells.part / 100 - rate * cells.ran).sum(axis=1)
+    more = float((rest**2).sum()) * days / (days - 1) / by_chance
+    return max(more, 1.0), float(stdtrit(days - 1, (1 + level) / 2))
+
+
+def _variance(measure: Measure, cells: Cells, sample: Sample | None, sides: Sequence[int]) -> Floats | float:
+    """Of single runs within days, of each side and the first together; 0 of totals, which know no runs but days."""
+    if measure.kind == "rate" and cells.part is not None:
+        completed, mine = cells.part / 100, list(sides)
+        return 100**2 * variance_of_shares(completed[:, mine], cells.ran[:, mine], completed[:, :1], cells.ran[:, :1])
+    if measure.kind == "mean" and sample is not None:
+        is_std = measure.metric.aggregation.name == "std"
+        return variance_of_values(sample, sides, std=cells.value if is_std else None)
+    return 0.0
 
 
 def _wilson(cells: Cells, *, level: float) -> Bounds:

@@ -31,7 +31,13 @@ def _share(design: str, basis: str) -> tuple[int, int]:
 
 @pytest.mark.parametrize(
     ("design", "promised"),
-    [("coin a run, 4 groups", 0.07), ("coin a day, 2 groups", 0.07), ("2 weeks against 2", 0.10)],
+    [
+        ("coin a run, 4 groups", 0.07),
+        ("coin a run, 1 in 20", 0.07),
+        ("coin a day, 2 groups", 0.07),
+        ("2 weeks against 2", 0.10),
+        ("2 weeks against 2, days go on", 0.10),
+    ],
 )
 def test_no_more_is_found_than_the_false_discovery_rate_allows(design: str, promised: float) -> None:
     found, tables = _share(design, "days")

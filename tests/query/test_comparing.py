@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from scipy import stats
 
 from rpa_lab.errors import InputError, UnknownNameError
 from rpa_lab.period import Span
@@ -68,8 +69,11 @@ def test_whatever_rows_there_are_figures_are_right_and_bounds_hold_them(rows: pl
 
 
 def _is_coherent(table: pl.DataFrame) -> None:
+    days_of_first = dict(table.filter(pl.col("group") == table["group"].first()).select("metric", "days").rows())
     for row in table.to_dicts():
         first = row["group"] == table["group"][0]
+        if row["basis"] == "these runs only":
+            assert min(row["days"], days_of_first[row["metric"]]) < 10
         for name in ("difference", "ratio", "effect"):
             low, high = row[f"{name}_low"], row[f"{name}_high"]
             assert (low is None) == (high is None)
@@ -104,7 +108,7 @@ def test_a_robot_that_is_slower_on_the_same_days_is_found_though_days_differ_mor
     taken = [values.ravel().tolist() for values in (base, slow)]
     assert found["avg", "2"]["effect"] == pytest.approx(oracles.cliffs_delta(*taken))
     assert found["count", "2"]["p_value"] == 1
-    assert found["success_rate", "2"]["basis"] == "these runs only"  # all completed: days don't differ
+    assert found["success_rate", "2"]["basis"] is None  # all completed: how failures crowd on days nobody knows
     p_values = table["p_value"]
     again = corrected(pl.DataFrame({"p_value": p_values}), level=0.95)
     assert again["q_value"].to_list() == table["q_value"].to_list()
@@ -156,6 +160,63 @@ def test_below_ten_days_intervals_speak_of_these_runs_and_below_five_nothing_is_
         assert any(text.startswith("fewer than 10 days with runs of a, b") for text in doubts)
         assert any(text.startswith("fewer than 5 days") for text in doubts) != decided
         assert row["difference_low"] < row["difference"] < row["difference_high"]
+
+
+def test_what_ten_days_leave_open_no_interval_of_these_runs_pretends_to_know() -> None:
+    rng = np.random.default_rng(4)
+    before, now = (1000 * rng.lognormal(0, 0.05, (14, 1)) * rng.lognormal(0, 0.1, (14, 20)) for _ in range(2))
+    now[5] *= 8  # the one day that makes the 95th percentile
+    rows = pl.concat([_rows(before, group=0), _rows(now, group=1, first=14)])
+    row = _table(rows, [_span(14), _span(14, after=14)], ("p95", "p50")).filter(group="1").to_dicts()
+
+    assert row[0]["ratio"] > 5
+    assert not row[0]["significant"]
+    assert row[0]["basis"] is row[0]["difference_low"] is row[0]["ratio_high"] is None
+    assert row[1]["basis"] == "days"
+
+
+def test_a_group_without_a_failure_has_an_interval_by_days_the_wider_the_more_failures_crowd_on_days() -> None:
+    def widths(failed_on: list[int]) -> float:
+        failed = [_rows(np.ones((1, 1)), group=0, first=day, status="failed") for day in failed_on]
+        rows = pl.concat([_rows(np.ones((20, 19)), group=0), *failed, _rows(np.ones((20, 2)), group=1)])
+        row = _table(rows, [_span(20)] * 2, ("success_rate",)).row(1, named=True)
+        assert row["basis"] == "days"
+        assert row["difference_low"] < 0 < row["difference"] < row["difference_high"]
+        return float(row["difference_high"] - row["difference_low"])
+
+    assert widths([3] * 5 + [7] * 5) > 1.5 * widths(list(range(0, 20, 2)))
+
+
+def test_a_small_group_whose_days_are_even_because_nothing_failed_is_no_finding() -> None:
+    failed = [_rows(np.ones((1, 2)), group=0, first=day, status="failed") for day in range(0, 28, 2)]
+    rows = pl.concat([_rows(np.ones((28, 19)), group=0), *failed, _rows(np.ones((28, 1)), group=1)])
+    p_value = _table(rows, [_span(28)] * 2, ("success_rate",)).row(1, named=True)["p_value"]
+
+    assert p_value > 0.2  # none of 28 where 28 of 560 failed; by Fisher's test 0.63
+
+
+@pytest.mark.parametrize("metric", ["avg", "p90", "std"])
+def test_a_small_group_among_the_same_jobs_every_day_is_no_more_certain_than_independent_runs(metric: str) -> None:
+    rng, bound = np.random.default_rng(6), 0
+    for _ in range(20):
+        taken = 1000 * rng.lognormal(0, 0.8, 40) * rng.lognormal(0, 0.1, (28, 40))
+        few = rng.random((28, 40)) < 0.08
+        rows = _rows(taken, group=0).with_columns(pl.Series(GROUP, few.ravel().astype(np.int64)))
+        p_value = _table(rows, [_span(28)] * 2, (metric,)).row(1, named=True)["p_value"]
+
+        counted = taken
+        if metric == "p90":
+            counted = (taken < np.quantile(taken, 0.9)).astype(np.float64)
+        if metric == "std":
+            counted = np.empty_like(taken)
+            for side in (few, ~few):
+                squares, std = (taken[side] - taken[side].mean()) ** 2, taken[side].std(ddof=1)
+                counted[side] = std + (squares - squares.mean()) / (2 * std)
+        variance = counted.var(axis=1, ddof=1).mean() * (1 / few.sum() + 1 / (~few).sum())
+        of_runs = 2 * stats.norm.sf(abs(counted[few].mean() - counted[~few].mean()) / np.sqrt(variance))
+        assert p_value >= of_runs * (1 - 1e-6)
+        bound += p_value == pytest.approx(of_runs)
+    assert bound > 2
 
 
 def test_values_that_are_not_finite_are_told_and_nothing_is_inferred_of_them() -> None:
