@@ -27,6 +27,7 @@ def _series(
             "date": [FIRST + timedelta(days=day) for day in range(days)],
             "level": values,
             "n": [20] * days if n is None else n,
+            "spread": [0.3] * days,
         }
     )
 
