@@ -5,8 +5,14 @@ The penalty for one more level was chosen on simulated fleets in which nothing h
 where there is none once in four years of a workflow's executions, and once in four years in all of a workflow's steps
 together: of 50 workflows, six times a quarter. A step of many pays more for each level than one of few does.
 
+That holds for days that are independent of each other. Those that are like the day before wander, and look like levels
+oftener. How alike they are each series says itself: differences between days do, and what is left when levels are taken
+out; the larger of the two makes levels dearer and intervals wider. No other series has a say, so what is found in a
+workflow doesn't depend on which others are asked about, nor what is found in its executions on whether steps are.
+
 The day of a workflow's change point is that of the step that moved with it, where one did and stands out of its noise
-more clearly: of a run of ten steps one that takes twice as long says the day better than all ten do.
+more clearly: of a run of ten steps one that takes twice as long says the day better than all ten do. Where everything
+became slower all steps together do, which know nothing of how many steps a run has.
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ import polars as pl
 
 from rpa_lab.analysis.daily_levels import SERIES, levels_of_all_steps
 from rpa_lab.inference.dating import moved_at
+from rpa_lab.inference.neighbours import rest_alike
 from rpa_lab.inference.segments import (
     LEAST_DAYS,
     SHORTEST,
@@ -30,7 +37,6 @@ from rpa_lab.inference.segments import (
     between_places,
     ramp_instead,
     ratio_between,
-    rest_alike,
     steady,
     weekdays,
     where_levels_move,
@@ -89,12 +95,15 @@ class Found:
         workflow_id, node_id, date, segment_ms: the level that each day belongs to.
     looked_at : dict
         By whether of steps: how many series there were, and how many of them had days enough.
+    warnings : tuple of str
+        What makes it doubtful.
     """
 
     points: pl.DataFrame
     drifts: pl.DataFrame
     fitted: pl.DataFrame
     looked_at: dict[bool, tuple[int, int]]
+    warnings: tuple[str, ...] = ()
 
 
 def penalty_for(*, series: int = 1) -> float:
@@ -155,6 +164,7 @@ def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) ->
         drifts=pl.DataFrame([series.drift for series in told if series.ramp], schema=DRIFT_SCHEMA, orient="row"),
         fitted=pl.concat([series.fitted() for series in told]) if told else _NOTHING_FITTED,
         looked_at=looked_at,
+        warnings=_wandering(told),
     )
 
 
@@ -280,7 +290,8 @@ class _Series:
             return np.concatenate([np.full(len(part), part.mean()) for part in parts])
         first, last = self.ramp.first, self.ramp.last
         shape = np.clip((np.arange(len(levels)) - first) / (last - first), 0.0, 1.0) * self.ramp.moved
-        return shape + (levels - shape).mean()
+        fit: npt.NDArray[np.float64] = shape + (levels - shape).mean()
+        return fit
 
     def _stretches(self) -> list[tuple[int, int, int]]:
         """Each place between the one before it and the one after it."""
@@ -349,6 +360,20 @@ _NOTHING_FITTED = pl.DataFrame(
 def _count(every: list[_Series], *, of_steps: bool) -> tuple[int, int]:
     mine = [len(series.days) for series in every if (series.node_id is not None) == of_steps]
     return len(mine), sum(days >= LEAST_DAYS for days in mine)
+
+
+def _wandering(told: list[_Series]) -> tuple[str, ...]:
+    """That the levels of executions go up and down by themselves, more than chance makes days look alike."""
+    wholes = [series for series in told if series.node_id is None]
+    alike = [series.steady.alike for series in wholes if series.steady.alike > 0.3 + 2 / math.sqrt(len(series.days))]
+    if not alike:
+        return ()
+    which = "days are" if len(wholes) == 1 else f"days of {len(alike):,} of {len(wholes):,} workflows are"
+    warning = (
+        f"{which} much like the day before (autocorrelation up to {max(alike):.1f}): levels wander by themselves, and "
+        "more change points than stated may be called where nothing was changed"
+    )
+    return (warning,)
 
 
 def _date(day: int) -> date:

@@ -139,8 +139,8 @@ def levels_of_all_steps(levels: pl.DataFrame) -> pl.DataFrame:
     >>> days = [date(2026, 11, 2), date(2026, 11, 3), date(2026, 11, 4)]
     >>> none = pl.DataFrame({"node_id": [None] * 3, "level": 8.0}, schema_overrides={"node_id": pl.String})
     >>> some = pl.DataFrame({"node_id": ["login"] * 3, "level": [6.0, 6.0, 6.2]})
-    >>> both = [rows.with_columns(workflow_id=pl.lit("w"), date=pl.Series(days), n=4, spread=0.2) for rows in (none, some)]
-    >>> levels_of_all_steps(days_that_count(pl.concat(both)))["level"].round(3).to_list()
+    >>> both = pl.concat([none, some]).with_columns(workflow_id=pl.lit("w"), date=pl.Series(days * 2), n=4, spread=0.2)
+    >>> levels_of_all_steps(days_that_count(both))["level"].round(3).to_list()
     [0.0, 0.0, 0.2]
     """
     node = ("workflow_id", "node_id")
