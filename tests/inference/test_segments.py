@@ -154,7 +154,7 @@ def test_days_alike_make_a_level_dearer_and_what_is_said_of_it_less_certain() ->
     assert (independent.caution, alike.caution) == (1.0, 3.0)
     assert len(where_levels_move(independent, penalty=9)) == 1
     assert where_levels_move(alike, penalty=9) == where_levels_move(independent, penalty=27)
-    assert where_levels_move(alike, penalty=15) == where_levels_move(independent, penalty=45) == []
+    assert where_levels_move(alike, penalty=60) == where_levels_move(independent, penalty=180) == []
     wide, close = between_places(levels, 30, caution=3.0), between_places(levels, 30)
     assert wide[0] < close[0] < close[1] < wide[1]
     sizes = [ratio_between(levels[:30], levels[30:], caution=caution) for caution in (1.0, 3.0)]
