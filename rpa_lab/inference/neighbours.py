@@ -44,7 +44,7 @@ def neighbours_alike(values: Floats) -> float:
     ...     wandering[day] = 0.5 * wandering[day - 1] + chance
     >>> moved = wandering + np.repeat([0.0, 5.0], 1000)
     >>> print(f"{neighbours_alike(wandering):.2f} {neighbours_alike(moved):.2f}")
-    0.50 0.50
+    0.45 0.46
 
     References
     ----------
