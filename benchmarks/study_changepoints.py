@@ -6,15 +6,16 @@ the penalties were chosen on seeds from 1000 on.
 
 - **False alarms**: fleets in which nothing happens, 90 days at a time as by default; beside them other lengths, numbers
   of runs a day, days that are all alike. An alarm is a change point, or a slow move, in the executions; and one in any
-  step.
+  step. "Neighbours alike": fleets whose day effect of 8 % keeps so much of the day before, and executions' levels alone
+  that do (Gaussian, 9.5 %), in which also a slowdown of 20 % from the 41st day on is looked for.
 - **Planted slowdowns**: in each window of 90 days, from a random one of its days 20 to 69 on, one step takes so many
   times as long that the workflow's mean rises by 10, 20 or 50 % (steps that take a tenth to six tenths of the time).
   Beside that everything is made so much slower, which no step can say more exactly than the whole. A case is found if a
   change point of the right sign lies within ten days; "on the day" is one day at most away. The true day is the first
   on which a run (of steps: that step) completed since: of what happens on a Saturday off, Monday's runs are the first
   to know.
-- **As well as can be**: of the same series of a workflow as a whole, how often the day is hit by who knows that there
-  is one change, its size and both levels, by the days that count: as well as daily levels of executions can say it.
+- **As well as can be**: how often the day is hit by who knows that there is one change, its size and both levels, by
+  all steps together, each day weighed by what it is known as (`levels_of_all_steps`), days of few runs too.
 - **Intervals**: how often those of the found hold the true day and the true size. Of executions the true size is that
   of the levels of the same fleet with and without; of steps the planted factor.
 - **Changes**: how often the nearest recorded change is the release that was planted on that morning, among the fleet's
@@ -37,10 +38,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from rpa_lab.analysis.changepoints import Found, moved_levels
-from rpa_lab.analysis.daily_levels import days_that_count, levels_of_executions, levels_of_steps
+from rpa_lab.analysis.daily_levels import (
+    days_that_count,
+    levels_of_all_steps,
+    levels_of_executions,
+    levels_of_steps,
+)
 from rpa_lab.analysis.recorded_changes import first_seen, nearest_changes, recorded_changes
 from rpa_lab.simulate import Drift, Fleet, SlowStep, fleet
 
@@ -55,6 +62,9 @@ START: Final = END - timedelta(days=DAYS)
 WITHIN: Final = 10
 EARLY, LATE = 20, 70
 SHARES: Final = (0.1, 0.6)
+ALIKE: Final = (0.2, 0.3, 0.45)
+WANDERING: Final = 600
+DAY_SD, WANDERING_SD = 0.08, 0.095
 
 
 def main() -> None:
@@ -76,6 +86,8 @@ def parts(seeds: int) -> list[Callable[[], pl.DataFrame]]:
     found += [partial(false_alarms, beside, window=window) for window in (30, 60, 180, 360)]
     found += [partial(false_alarms, beside, runs_per_day=runs_per_day) for runs_per_day in (5, 50)]
     found.append(partial(false_alarms, beside, day_sd=0.0))
+    found += [partial(false_alarms, beside, alike=alike) for alike in ALIKE]
+    found += [partial(wandering, range(WANDERING * seeds // SEEDS), alike=alike) for alike in (0.0, *ALIKE)]
     for everything in (False, True):
         found.append(partial(slowdowns, planted, percent=20, everything=everything))
         found += [
@@ -88,20 +100,28 @@ def parts(seeds: int) -> list[Callable[[], pl.DataFrame]]:
 
 
 def false_alarms(
-    seeds: Iterable[int], *, window: int = WINDOW, runs_per_day: float = 20, day_sd: float = 0.08
+    seeds: Iterable[int],
+    *,
+    window: int = WINDOW,
+    runs_per_day: float = 20,
+    day_sd: float = DAY_SD,
+    alike: float = 0.0,
 ) -> pl.DataFrame:
     """Alarms per workflow and year where nothing happens: in executions, in all steps of a workflow, and slow moves."""
     counts = np.zeros(3)
     years = 0.0
     for seed in seeds:
-        calm = _fleet(seed, runs_per_day=runs_per_day, day_sd=day_sd)
-        found = moved_levels(_levels(calm, window=window))
+        calm = _fleet(seed, runs_per_day=runs_per_day, day_sd=0.0 if alike else day_sd)
+        levels = _levels(calm, window=window)
+        found = moved_levels(_with_days_alike(levels, alike, seed=seed) if alike else levels)
         whole = pl.col("node_id").is_null()
         counts += [
             sum(frame.filter(one).height for frame in (found.points, found.drifts)) for one in (whole, ~whole)
         ] + [found.drifts.filter(whole).height]
         years += WORKFLOWS * (DAYS // window) * window / 365
     design = f"{window} days" if day_sd else f"{window} days, all alike"
+    if alike:
+        design = f"neighbours alike {alike:g}"
     return _rows(
         [
             ("false alarms a year", "executions", counts[0] / years, years),
@@ -110,6 +130,42 @@ def false_alarms(
         ],
         design=design,
         runs_per_day=runs_per_day,
+    )
+
+
+def wandering(seeds: Sequence[int], *, alike: float) -> pl.DataFrame:
+    """Alarms in executions' levels alone of which each keeps so much of the day before, and slowdowns found there."""
+    when = [START + timedelta(days=day) for day in range(WINDOW)]
+    calm = pl.concat(
+        [
+            pl.DataFrame(
+                {
+                    "workflow_id": f"{seed}",
+                    "node_id": pl.Series([None] * WINDOW, dtype=pl.String),
+                    "date": when,
+                    "level": 9 + WANDERING_SD * _days_alike(alike, WINDOW, seed=[seed, 1]),
+                    "n": 20,
+                    "spread": 0.35,
+                }
+            )
+            for seed in seeds
+        ]
+    )
+    higher = pl.when(pl.col("date") >= when[40]).then(float(np.log(1.2))).otherwise(0.0)
+    alarms, slowed = (moved_levels(days_that_count(one)) for one in (calm, calm.with_columns(pl.col("level") + higher)))
+    near = (pl.col("on") - pl.lit(when[40])).dt.total_days().abs()
+    hit = slowed.points.filter((near <= WITHIN) & (pl.col("change_percent") > 0))
+    years, cases = len(seeds) * WINDOW / 365, len(seeds)
+    held = hit.filter(pl.lit(when[40]).is_between(pl.col("earliest"), pl.col("latest"))).height
+    return _rows(
+        [
+            ("false alarms a year", "executions", (alarms.points.height + alarms.drifts.height) / years, years),
+            ("found", "executions", 100 * hit["workflow_id"].n_unique() / cases, cases),
+            ("found on the day", "executions", 100 * hit.filter(near <= 1).height / cases, cases),
+            ("day within its interval", "executions", 100 * held / max(hit.height, 1), hit.height),
+        ],
+        design=f"levels alone, neighbours alike {alike:g}",
+        runs_per_day=20,
     )
 
 
@@ -216,6 +272,39 @@ def _levels(made: Fleet, *, window: int = WINDOW) -> pl.DataFrame:
     return days_that_count(pl.concat(pl.collect_all(plans)))
 
 
+def _days_alike(alike: float, days: int, *, seed: list[int]) -> npt.NDArray[np.float64]:
+    """So many days of an autoregressive series with variance 1."""
+    from scipy.signal import lfilter
+
+    chance = np.random.default_rng(seed).normal(0, np.sqrt(1 - alike**2), days)
+    chance[0] /= np.sqrt(1 - alike**2)
+    return np.asarray(lfilter([1.0], [1.0, -alike], chance))
+
+
+def _with_days_alike(levels: pl.DataFrame, alike: float, *, seed: int) -> pl.DataFrame:
+    """The levels of a fleet without day effect, and one that keeps so much of the day before."""
+    names = levels["workflow_id"].unique().sort().to_list()
+    effects = pl.concat(
+        [
+            pl.DataFrame(
+                {
+                    "workflow_id": name,
+                    "_day": np.arange(WINDOW),
+                    "_effect": DAY_SD * _days_alike(alike, WINDOW, seed=[seed, number, 2]),
+                }
+            )
+            for number, name in enumerate(names)
+        ]
+    )
+    day = (pl.col("date") - pl.lit(START)).dt.total_days() % WINDOW
+    return (
+        levels.with_columns(_day=day)
+        .join(effects, on=["workflow_id", "_day"], how="left", validate="m:1")
+        .with_columns(level=pl.col("level") + pl.col("_effect"))
+        .drop("_day", "_effect")
+    )
+
+
 def _chosen(calm: Fleet, seed: int) -> list[_Case]:
     """For each workflow and window a day, and a step that takes a good part of the time."""
     rng = np.random.default_rng([seed, 8])
@@ -260,6 +349,9 @@ def _slowed(seed: int, *, percent: float, runs_per_day: float, everything: bool)
         levels = _levels(made)
     points = nearest_changes(moved_levels(levels).points, _changes(made, chosen), tz="UTC")
     moved = levels.join(without, on=["workflow_id", "node_id", "date"], nulls_equal=True, suffix="_calm")
+    together = levels_of_all_steps(levels).join(
+        levels_of_all_steps(without), on=["workflow_id", "date"], validate="1:1", suffix="_calm"
+    )
     rows = []
     for case in chosen:
         name = _name(case.workflow_id, case.window)
@@ -276,7 +368,7 @@ def _slowed(seed: int, *, percent: float, runs_per_day: float, everything: bool)
             on = since.filter(one)["date"].min()
             if not isinstance(on, date):
                 continue  # nothing ran since
-            known = node_id is None and _known(whole, on, true)
+            known = node_id is None and _known(together.filter(workflow_id=name), on)
             series = "executions" if node_id is None else "steps"
             rows.append(_case(here.filter(one), on, size, series=series, known=known))
     return pl.DataFrame(rows)
@@ -333,14 +425,17 @@ def _case(here: pl.DataFrame, on: date, true: float, *, series: str, known: bool
 _HELD = ("day_held", "size_held", "is_release", "days_wide")
 
 
-def _known(whole: pl.DataFrame, on: date, true: float) -> bool:
-    """Whether least squares with both levels known hit the day."""
-    whole = whole.filter("counts")
-    dates, values = whole["date"].to_list(), whole["level"].to_numpy()
-    base = float(whole["level_calm"].mean())  # type: ignore[arg-type]
-    away = (values - base) ** 2 - (values - base - true) ** 2  # how much more like the new level each day is
-    place = int(np.argmax(np.cumsum(away[::-1])[::-1]))
-    return bool(abs((dates[place] - on).days) <= 1)
+def _known(days: pl.DataFrame, on: date) -> bool:
+    """Whether least squares with both levels and each day's variance known hit the day."""
+    calm, since = days["level_calm"].to_numpy(), (days["date"] >= on).to_numpy()
+    added = days["level"].to_numpy() - calm
+    usual = float(np.average(calm, weights=1 / days["within"].to_numpy()))
+    low, high = (usual + float(added[side].mean()) for side in (~since, since))
+    between = float(np.var((calm - usual)[days["counts"].to_numpy()])) - float(days["within"].median())  # type: ignore[arg-type]
+    variance = max(between, 0.0) + days["within"].to_numpy()
+    away = (days["level"].to_numpy() - low) ** 2 - (days["level"].to_numpy() - high) ** 2
+    place = int(np.argmax(np.cumsum((away / variance)[::-1])[::-1]))
+    return bool(abs((days["date"].to_list()[place] - on).days) <= 1)
 
 
 def _told(found: Found, workflow_id: str, node_id: str) -> str:

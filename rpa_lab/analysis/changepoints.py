@@ -5,14 +5,20 @@ The penalty for one more level was chosen on simulated fleets in which nothing h
 where there is none once in four years of a workflow's executions, and once in four years in all of a workflow's steps
 together: of 50 workflows, six times a quarter. A step of many pays more for each level than one of few does.
 
+That holds for days that are independent of each other. Those that are like the day before wander, and look like levels
+oftener. How alike they are each series says itself: differences between days do, and what is left when levels are taken
+out; the larger of the two makes levels dearer and intervals wider. No other series has a say, so what is found in a
+workflow doesn't depend on which others are asked about, nor what is found in its executions on whether steps are.
+
 The day of a workflow's change point is that of the step that moved with it, where one did and stands out of its noise
-more clearly: of a run of ten steps one that takes twice as long says the day better than all ten do.
+more clearly: of a run of ten steps one that takes twice as long says the day better than all ten do. Where everything
+became slower all steps together do, which know nothing of how many steps a run has.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import ClassVar, Final
 
@@ -20,7 +26,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rpa_lab.analysis.daily_levels import SERIES
+from rpa_lab.analysis.daily_levels import SERIES, levels_of_all_steps
+from rpa_lab.inference.dating import moved_at
+from rpa_lab.inference.neighbours import rest_alike
 from rpa_lab.inference.segments import (
     LEAST_DAYS,
     SHORTEST,
@@ -30,6 +38,7 @@ from rpa_lab.inference.segments import (
     ramp_instead,
     ratio_between,
     steady,
+    weekdays,
     where_levels_move,
 )
 
@@ -88,21 +97,22 @@ class Found:
         workflow_id, node_id, date, segment_ms: the level that each day belongs to.
     looked_at : dict
         By whether of steps: how many series there were, and how many of them had days enough.
+    warnings : tuple of str
+        What makes it doubtful.
     """
 
     points: pl.DataFrame
     drifts: pl.DataFrame
     fitted: pl.DataFrame
     looked_at: dict[bool, tuple[int, int]]
+    warnings: tuple[str, ...] = ()
 
 
-def _penalty(days: int, *, series: int = 1) -> float:
-    """What one more level costs, in squared noises.
+def _penalty(*, series: int = 1) -> float:
+    """What one more level costs, in squared noises of independent days.
 
     Parameters
     ----------
-    days : int
-        How many days the series has: of few the noise is known less well.
     series : int
         Among how many of the same workflow it is looked at.
 
@@ -112,10 +122,10 @@ def _penalty(days: int, *, series: int = 1) -> float:
 
     Examples
     --------
-    >>> print(f"{_penalty(90):.1f} {_penalty(90, series=10):.1f}")
-    9.2 14.8
+    >>> print(f"{_penalty():.1f} {_penalty(series=10):.1f}")
+    7.8 12.2
     """
-    return 8.3 + 85 / days + math.log(series) * (1.45 + 85 / days)
+    return 7.8 + 1.9 * math.log(series)
 
 
 def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) -> Found:
@@ -141,13 +151,14 @@ def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) ->
     for series in every:
         if len(series.days) >= LEAST_DAYS:
             by_workflow.setdefault(series.workflow_id, []).append(series)
-    for mine in by_workflow.values():
+    together = _Together.of(levels_of_all_steps(ordered))
+    for workflow_id, mine in by_workflow.items():
         steps = [series for series in mine if series.node_id is not None]
         for series in mine:
             series.look(among=1 if series.node_id is None else len(steps), level=level)
         for whole in mine:
             if whole.node_id is None and whole.places:
-                whole.take_days_of(steps)
+                whole.take_days_of(steps, together.get(workflow_id), level=level)
     told = [series for mine in by_workflow.values() for series in mine]
     points = [row for series in told for row in series.points(level=level, seed=seed)]
     return Found(
@@ -155,6 +166,7 @@ def moved_levels(levels: pl.DataFrame, *, level: float = 0.95, seed: int = 0) ->
         drifts=pl.DataFrame([series.drift for series in told if series.ramp], schema=_DRIFT_SCHEMA, orient="row"),
         fitted=pl.concat([series.fitted() for series in told]) if told else _NOTHING_FITTED,
         looked_at=looked_at,
+        warnings=_wandering(told),
     )
 
 
@@ -191,18 +203,22 @@ class _Series:
 
     def look(self, *, among: int, level: float) -> None:
         """Find its places, and between which days each lies; or that it moves slowly, and has none."""
-        penalty = _penalty(len(self.days), series=among)
-        self.places = where_levels_move(self.steady, penalty=penalty)
-        self.ramp = ramp_instead(self.steady, self.places, penalty=penalty)
-        if self.ramp:
-            self.places = []
+        penalty = _penalty(series=among)
+        self._cut(penalty=penalty)
+        moves = 2 if self.ramp else len(self.places) + 1
+        left = rest_alike(self.steady.levels - self._fit(), levels=moves)
+        if left > self.steady.alike:
+            self.steady = replace(self.steady, alike=left)
+            self._cut(penalty=penalty)
         for before, place, after in self._stretches():
-            first, last = between_places(self.steady.levels[before:after], place - before, level=level)
+            first, last = between_places(
+                self.steady.levels[before:after], place - before, level=level, caution=self.steady.caution
+            )
             on, earliest, latest = self._first_day(before, place, after), *self._days_at(before + first, before + last)
             self.said[place] = on, min(earliest, on), max(latest, on)
 
-    def take_days_of(self, steps: list[_Series]) -> None:
-        """Move each place to the day of the step that moved with it, if that one is the clearer."""
+    def take_days_of(self, steps: list[_Series], together: _Together | None, *, level: float) -> None:
+        """Move each place to the day that a step that moved with it, or all of them together, say more clearly."""
         moved: list[int] = []
         said, self.said = self.said, {}
         for before, place, after in self._stretches():
@@ -215,6 +231,12 @@ class _Series:
                     here = int(np.searchsorted(self.days, step.days[its]))
                     if with_it and abs(own) > clearest and (moved[-1] if moved else 0) + 1 < here < after - 1:
                         clearest, at, best = abs(own), here, step.said[its]
+            if together is not None:
+                stretch = int(self.days[before]), told[0], int(self.days[after - 1])
+                clearer = together.said(*stretch, signal=signal, level=level, caution=self.steady.caution)
+                here = len(self.days) if clearer is None else int(np.searchsorted(self.days, clearer[1][0]))
+                if clearer and clearer[0] > clearest and (moved[-1] if moved else 0) + 1 < here < after - 1:
+                    at, best = here, clearer[1]
             moved.append(at)
             self.said[at] = best
         self.places = moved
@@ -229,7 +251,7 @@ class _Series:
         rows: list[tuple[object, ...]] = []
         for before, place, after in self._stretches():
             old, new = self.steady.levels[before:place], self.steady.levels[place:after]
-            low, high = ratio_between(old, new, level=level, seed=seed)
+            low, high = ratio_between(old, new, level=level, seed=seed, caution=self.steady.caution)
             on, earliest, latest = (_date(day) for day in self.said[place])
             levels_ms = (math.exp(old.mean()), math.exp(new.mean()))
             sizes = (_percent(apart) for apart in (float(new.mean() - old.mean()), low, high))
@@ -247,14 +269,7 @@ class _Series:
 
     def fitted(self) -> pl.DataFrame:
         """The level that each of its days belongs to: of a slow move, the one that it had come to."""
-        levels = self.steady.levels
-        if self.ramp is None:
-            parts = np.split(levels, self.places)
-            fit = np.concatenate([np.full(len(part), part.mean()) for part in parts])
-        else:
-            first, last = self.ramp.first, self.ramp.last
-            shape = np.clip((np.arange(len(levels)) - first) / (last - first), 0.0, 1.0) * self.ramp.moved
-            fit = shape + (levels - shape).mean()
+        fit = self._fit()
         return pl.DataFrame(
             {
                 "workflow_id": [self.workflow_id] * len(fit),
@@ -263,6 +278,22 @@ class _Series:
                 "segment_ms": np.exp(fit),
             }
         )
+
+    def _cut(self, *, penalty: float) -> None:
+        self.places = where_levels_move(self.steady, penalty=penalty)
+        self.ramp = ramp_instead(self.steady, self.places, penalty=penalty)
+        if self.ramp:
+            self.places = []
+
+    def _fit(self) -> npt.NDArray[np.float64]:
+        levels = self.steady.levels
+        if self.ramp is None:
+            parts = np.split(levels, self.places)
+            return np.concatenate([np.full(len(part), part.mean()) for part in parts])
+        first, last = self.ramp.first, self.ramp.last
+        shape = np.clip((np.arange(len(levels)) - first) / (last - first), 0.0, 1.0) * self.ramp.moved
+        fit: npt.NDArray[np.float64] = shape + (levels - shape).mean()
+        return fit
 
     def _stretches(self) -> list[tuple[int, int, int]]:
         """Each place between the one before it and the one after it."""
@@ -287,6 +318,42 @@ class _Series:
         return int(self.days[first - 1]) + 1, int(self.days[last])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Together:
+    """What all steps of a workflow say of each day together."""
+
+    days: Ints
+    levels: npt.NDArray[np.float64]
+    within: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> dict[str, _Together]:
+        """By workflow."""
+        return {
+            part["workflow_id"][0]: cls(
+                days=part["date"].to_physical().to_numpy().astype(np.int64),
+                levels=part["level"].to_numpy(),
+                within=part["within"].to_numpy(),
+                counts=part["counts"].to_numpy(),
+            )
+            for part in rows.partition_by("workflow_id", maintain_order=True)
+        }
+
+    def said(
+        self, since: int, on: int, until: int, *, signal: float, level: float, caution: float
+    ) -> tuple[float, tuple[int, int, int]] | None:
+        """How clearly a level moved near a day, and on which, between which others; None if not, or the other way."""
+        here = (self.days >= since) & (self.days <= until)
+        days = self.days[here]
+        levels = (self.levels - weekdays(self.levels, (self.days + _THURSDAY) % 7))[here]
+        place = int(np.searchsorted(days, on))
+        found = moved_at(levels, self.within[here], place, counts=self.counts[here], level=level, caution=caution)
+        if found is None or found.signal * signal <= 0:
+            return None
+        return abs(found.signal), (int(days[found.place]), int(days[found.first - 1]) + 1, int(days[found.last]))
+
+
 _NOTHING_FITTED = pl.DataFrame(
     schema={"workflow_id": pl.String, "node_id": pl.String, "date": pl.Date, "segment_ms": pl.Float64}
 )
@@ -295,6 +362,20 @@ _NOTHING_FITTED = pl.DataFrame(
 def _count(every: list[_Series], *, of_steps: bool) -> tuple[int, int]:
     mine = [len(series.days) for series in every if (series.node_id is not None) == of_steps]
     return len(mine), sum(days >= LEAST_DAYS for days in mine)
+
+
+def _wandering(told: list[_Series]) -> tuple[str, ...]:
+    """That the levels of executions go up and down by themselves, more than chance makes days look alike."""
+    wholes = [series for series in told if series.node_id is None]
+    alike = [series.steady.alike for series in wholes if series.steady.alike > 0.3 + 2 / math.sqrt(len(series.days))]
+    if not alike:
+        return ()
+    which = "days are" if len(wholes) == 1 else f"days of {len(alike):,} of {len(wholes):,} workflows are"
+    warning = (
+        f"{which} much like the day before (autocorrelation up to {max(alike):.1f}): levels wander by themselves, and "
+        "more change points than stated may be called where nothing was changed"
+    )
+    return (warning,)
 
 
 def _date(day: int) -> date:

@@ -25,6 +25,7 @@ __all__ = [
     "SERIES",
     "STEP_COLUMNS",
     "days_that_count",
+    "levels_of_all_steps",
     "levels_of_executions",
     "levels_of_steps",
 ]
@@ -37,7 +38,11 @@ STEP_COLUMNS: Final = (*EXECUTION_COLUMNS, "node_id", "retry_count")
 
 _LEAST_PART = 0.2
 _TENTH = 0.1
+_TENTHS_APART = 2.5631031310892007  # standard deviations between the 10th and 90th percentile of a normal distribution
 _MICROSECOND_MS = 1e-3  # in which durations are stored: none is taken to be shorter
+_TOGETHER = 0.2  # the standard deviation that all steps of a run share, on a logarithm
+_LEAST_SPREAD = 0.02
+_FAR = 2.5  # spreads of a run: a day farther off counts as one so far
 _DIGITS = 9  # of a logarithm: sums in another order of rows differ by less
 
 
@@ -55,7 +60,8 @@ def levels_of_executions(executions: pl.LazyFrame, *, tz: str) -> pl.LazyFrame:
     -------
     LazyFrame
         One row per workflow and day with such runs: workflow_id, node_id (null), date, level (of the durations'
-        natural logarithm, in ms), n (completed runs).
+        natural logarithm, in ms), n (completed runs), spread (of the day's logarithms about it, as a standard
+        deviation: the distance of their 10th and 90th percentile over 2.56).
 
     Examples
     --------
@@ -109,6 +115,61 @@ def days_that_count(levels: pl.DataFrame) -> pl.DataFrame:
     return levels.with_columns(counts=pl.col("n") >= _LEAST_PART * typical).sort(*SERIES, "date")
 
 
+def levels_of_all_steps(levels: pl.DataFrame) -> pl.DataFrame:
+    """What all steps of a workflow together say of a day: which of them ran, and how often, makes no difference.
+
+    Of each step its distance from its own median day, weighed by how often it ran and how exactly that is known: a
+    run's steps are slow together by a fifth, and each for itself by its spread. So it says a day's level more exactly
+    than the duration of runs, of which some have twice as many steps as others.
+
+    Parameters
+    ----------
+    levels : DataFrame
+        From `days_that_count`.
+
+    Returns
+    -------
+    DataFrame
+        One row per workflow and day with a completed run and such steps: workflow_id, date, level (0: as typical),
+        within (the variance that the day's runs bring with them), counts (of the day's executions); in order.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> days = [date(2026, 11, 2), date(2026, 11, 3), date(2026, 11, 4)]
+    >>> none = pl.DataFrame({"node_id": [None] * 3, "level": 8.0}, schema_overrides={"node_id": pl.String})
+    >>> some = pl.DataFrame({"node_id": ["login"] * 3, "level": [6.0, 6.0, 6.2]})
+    >>> both = pl.concat([none, some]).with_columns(workflow_id=pl.lit("w"), date=pl.Series(days * 2), n=4, spread=0.2)
+    >>> levels_of_all_steps(days_that_count(both))["level"].round(3).to_list()
+    [0.0, 0.0, 0.2]
+    """
+    node = ("workflow_id", "node_id")
+    levels = levels.with_columns(pl.col("level", "spread", "n").cast(pl.Float64))
+    known = pl.col("spread").filter(pl.col("counts")).median().over(node).fill_null(0.0)
+    variance = pl.max_horizontal(known, pl.lit(_LEAST_SPREAD)) ** 2
+    away = pl.col("level") - pl.col("level").filter(pl.col("counts")).median().over(node)
+    most = _FAR * (pl.col("_variance") + _TOGETHER**2).sqrt()
+    weight = pl.col("n") / (pl.col("_variance") + _TOGETHER**2)
+    total = pl.col("_weight").sum()
+    own = (pl.col("_weight") ** 2 * pl.col("_variance") / pl.col("n")).sum() / total**2
+    days = levels.lazy().filter(pl.col("node_id").is_null()).select("workflow_id", "date", "counts", runs="n")
+    together = (
+        levels.lazy()
+        .filter(pl.col("node_id").is_not_null())
+        .with_columns(_variance=variance, _away=away)
+        .with_columns(_away=pl.col("_away").clip(-most, most), _weight=weight)
+        .sort(*SERIES, "date")
+        .group_by("workflow_id", "date", maintain_order=True)
+        .agg(level=((pl.col("_weight") * pl.col("_away")).sum() / total), _own=own)
+    )
+    return (
+        together.join(days, on=["workflow_id", "date"], how="inner", validate="1:1")
+        .select("workflow_id", "date", "level", "counts", within=pl.col("_own") + _TOGETHER**2 / pl.col("runs"))
+        .sort("workflow_id", "date")
+        .collect()
+    )
+
+
 def _levels(rows: pl.LazyFrame, took: pl.Expr, *, tz: str) -> pl.LazyFrame:
     log = pl.col("_log")
     low, high = (log.quantile(q, interpolation="linear") for q in (_TENTH, 1 - _TENTH))
@@ -121,5 +182,9 @@ def _levels(rows: pl.LazyFrame, took: pl.Expr, *, tz: str) -> pl.LazyFrame:
         )
         .select(*SERIES, date=local_day(tz=tz), _log=took.clip(lower_bound=_MICROSECOND_MS).log())
         .group_by(*SERIES, "date")
-        .agg(level=log.clip(low, high).mean().round(_DIGITS), n=pl.len().cast(pl.Int64))
+        .agg(
+            level=log.clip(low, high).mean().round(_DIGITS),
+            n=pl.len().cast(pl.Int64),
+            spread=((high - low) / _TENTHS_APART).round(_DIGITS),
+        )
     )

@@ -104,7 +104,7 @@ class HistoryAnalyzer:
     >>> written = fleet(60, 1, 7, end=date(2026, 11, 2), faults=[slow]).write(store)
     >>> change_id = store.note("moved to the new portal", at=date(2026, 10, 3), workflow_id="order_entry")
     >>> print(HistoryAnalyzer(store).change_points("order_entry").sentence)
-    Runs of order_entry take 12 % longer (+6 to +19 %) since 3 October (95 %: 3 October to 5 October),
+    Runs of order_entry take 12 % longer (+5 to +20 %) since 3 October (95 %: 3 October to 5 October),
     the day of "moved to the new portal".
     """
 
@@ -266,7 +266,7 @@ class HistoryAnalyzer:
             reach_days=REACH_DAYS,
             table=beside.select(pl.exclude(last), *last),
             drifts=found.drifts,
-            warnings=(*_few_days(found), *self.store.warnings(span, tables=_TABLES)),
+            warnings=(*_few_days(found), *found.warnings, *self.store.warnings(span, tables=_TABLES)),
         )
         return _Looked(span, levels, found, changes, told)
 

@@ -5,6 +5,11 @@ left is divided by its own noise, which differences between neighbouring days te
 of them. So one penalty fits all series, and counts in the same unit everywhere: a new level is worth its place only if
 the squared distances from the levels, in units of noise, fall by more than that. 20 days at 1.0 above 20 at 0.0, with a
 noise of 0.5, lower them by 20 × 20 / 40 × (1.0 / 0.5)² = 40.
+
+Days that are like the day before wander, and what wanders looks like levels: differences between neighbours understate
+its noise. How alike neighbours are is told by differences over one, two and three days, and makes everything that is
+said of the series more cautious by (1 + φ) / (1 - φ): the variance of a mean of many days, in that of as many
+independent ones.
 """
 
 from __future__ import annotations
@@ -15,6 +20,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rpa_lab.inference.dating import likely
+from rpa_lab.inference.neighbours import neighbours_alike
 from rpa_lab.inference.resampling import RESAMPLES
 
 __all__ = [
@@ -26,6 +33,7 @@ __all__ = [
     "ramp_instead",
     "ratio_between",
     "steady",
+    "weekdays",
     "where_levels_move",
 ]
 
@@ -41,6 +49,7 @@ WEEKS_TO_KNOW: Final = 3
 _WINDOW = 7
 _SLOWLY = 14
 _CLEARLY = 6.0
+_CUTS = 4
 _KNOTS = 60
 _MOST = 3.0  # noises from the days around it: what is farther off is an incident
 _LEAST_NOISE = 1e-3  # on a logarithm: 0.1 %
@@ -53,10 +62,26 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steady:
-    """A series without its weekdays and incidents: `levels`, one a day, and their `noise` from day to day."""
+    """A series without its weekdays and incidents.
+
+    Attributes
+    ----------
+    levels : numpy.ndarray
+        One a day.
+    noise : float
+        Their standard deviation from day to day.
+    alike : float
+        How much of its distance from the level a day keeps of the day before: 0 (nothing) to 0.8.
+    """
 
     levels: Floats
     noise: float
+    alike: float = 0.0
+
+    @property
+    def caution(self) -> float:
+        """By how much the variance of a mean of days is larger than that of independent days."""
+        return (1 + self.alike) / (1 - self.alike)
 
 
 def steady(values: Floats, weekday: Ints) -> Steady:
@@ -88,10 +113,11 @@ def steady(values: Floats, weekday: Ints) -> Steady:
     doi:10.1214/aoms/1177731677, for noise by differences; Hampel (1974), doi:10.1080/01621459.1974.10482962, for
     what is far from the median of its neighbours; James and Stein (1961) for shrinking the weekdays.
     """
-    values = values - _weekdays(values, weekday)
+    values = values - weekdays(values, weekday)
     noise = max(_noise(values), _LEAST_NOISE)
     around = _around(values)
-    return Steady(levels=np.where(np.abs(values - around) > _MOST * noise, around, values), noise=noise)
+    levels = np.where(np.abs(values - around) > _MOST * noise, around, values)
+    return Steady(levels=levels, noise=noise, alike=neighbours_alike(levels))
 
 
 def where_levels_move(series: Steady, *, penalty: float) -> list[int]:
@@ -102,7 +128,7 @@ def where_levels_move(series: Steady, *, penalty: float) -> list[int]:
     series : Steady
         From `steady`.
     penalty : float
-        By how much the squared distances, in units of noise, must fall for one more level.
+        By how much the squared distances, in units of noise, must fall for one more level: of independent days.
 
     Returns
     -------
@@ -118,24 +144,38 @@ def where_levels_move(series: Steady, *, penalty: float) -> list[int]:
 
     References
     ----------
-    Killick, Fearnhead and Eckley (2012), doi:10.1080/01621459.2012.737745; Celisse, Marot, Pierre-Jean and Rigaill
-    (2018), doi:10.1016/j.csda.2018.07.002; with ruptures: Truong, Oudre and Vayatis (2020),
-    doi:10.1016/j.sigpro.2019.107299.
+    Auger and Lawrence (1989), doi:10.1007/BF02458835, and Celisse, Marot, Pierre-Jean and Rigaill (2018),
+    doi:10.1016/j.csda.2018.07.002; with ruptures: Truong, Oudre and Vayatis (2020),
+    doi:10.1016/j.sigpro.2019.107299, by its exact search for so many cuts (that for a penalty, PELT, drops
+    places too early where levels have a least length).
     """
-    if len(series.levels) < LEAST_DAYS:
+    n = len(series.levels)
+    if n < LEAST_DAYS:
         return []
     from ruptures import KernelCPD
 
     centred = (series.levels - np.median(series.levels)) / series.noise
-    found = KernelCPD(kernel="linear", min_size=SHORTEST).fit(centred[:, None]).predict(pen=penalty)
-    return [int(place) for place in found[:-1]]
+    penalty *= series.caution
+    most = n // SHORTEST - 1
+    cheapest, best, tried = _apart(centred, []), list[int](), 0
+    while tried < most and penalty * (tried + 1) < cheapest:  # so much more cuts cost at least
+        search = KernelCPD(kernel="linear", min_size=SHORTEST).fit(centred[:, None])
+        upto = min(most, max(_CUTS, 2 * tried))
+        search.predict(n_bkps=upto)
+        for cuts in range(tried + 1, upto + 1):
+            places = [int(place) for place in search.predict(n_bkps=cuts)[:-1]]
+            cost = _apart(centred, places) + penalty * cuts
+            if cost < cheapest:
+                cheapest, best = cost, places
+        tried = upto
+    return best
 
 
-def between_places(levels: Floats, place: int, *, level: float = 0.95) -> tuple[int, int]:
+def between_places(levels: Floats, place: int, *, level: float = 0.95, caution: float = 1.0) -> tuple[int, int]:
     """Between which places of a stretch with one moved level it lies.
 
     Those are given at which the squared distances from the two levels, in units of the noise within them, are larger
-    than at the best place by no more than a quantile of the likelihood ratio's distribution, P(x) = (1 - e^(-x/2))².
+    than at the best place by no more than a quantile of the likelihood ratio's distribution (`dating.likely`).
 
     Parameters
     ----------
@@ -145,6 +185,8 @@ def between_places(levels: Floats, place: int, *, level: float = 0.95) -> tuple[
         Where the new level begins.
     level : float
         Nominal coverage, fraction 0-1.
+    caution : float
+        `Steady.caution`.
 
     Returns
     -------
@@ -167,12 +209,13 @@ def between_places(levels: Floats, place: int, *, level: float = 0.95) -> tuple[
     gained = sums**2 * n / (left * (n - left))  # squared distances saved by two levels instead of one
     within = float(((levels - levels.mean()) ** 2).sum() - gained[place - 1])
     variance = max(within / max(n - 2, 1), _LEAST_NOISE**2)
-    most = -2 * np.log(1 - np.sqrt(level))
-    likely = np.flatnonzero((gained[place - 1] - gained) / variance <= most) + 1
-    return min(int(likely[0]), place), max(int(likely[-1]), place)
+    near = np.flatnonzero((gained[place - 1] - gained) / variance <= likely(level) * caution) + 1
+    return min(int(near[0]), place), max(int(near[-1]), place)
 
 
-def ratio_between(before: Floats, after: Floats, *, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
+def ratio_between(
+    before: Floats, after: Floats, *, level: float = 0.95, seed: int = 0, caution: float = 1.0
+) -> tuple[float, float]:
     """Bounds of the difference between two levels, by the bootstrap-t over days.
 
     Parameters
@@ -183,6 +226,8 @@ def ratio_between(before: Floats, after: Floats, *, level: float = 0.95, seed: i
         Nominal coverage, fraction 0-1.
     seed : int
         Of the days drawn again.
+    caution : float
+        `Steady.caution`: days drawn one by one know nothing of their neighbours.
 
     Returns
     -------
@@ -208,6 +253,7 @@ def ratio_between(before: Floats, after: Floats, *, level: float = 0.95, seed: i
         away = (means[1] - means[0] - apart) / np.hypot(*errors)
     tail = (1 - level) / 2
     least, most = np.quantile(away[np.isfinite(away)], [tail, 1 - tail])
+    error *= float(np.sqrt(caution))
     return apart - float(most) * error, apart - float(least) * error
 
 
@@ -249,8 +295,7 @@ def ramp_instead(series: Steady, places: list[int], *, penalty: float) -> Ramp |
         return None
     levels = series.levels - series.levels.mean()
     n = len(levels)
-    parts = np.split(levels, places)
-    by_steps = sum(float(((part - part.mean()) ** 2).sum()) for part in parts)
+    by_steps = _apart(levels, places)
     knots = np.unique(np.linspace(0, n - 1, min(n, _KNOTS)).astype(np.int64))
     first, last = (side.ravel() for side in np.meshgrid(knots, knots, indexing="ij"))
     long = last - first >= _SLOWLY
@@ -262,11 +307,18 @@ def ramp_instead(series: Steady, places: list[int], *, penalty: float) -> Ramp |
     saved = (shape @ levels) ** 2 / (shape**2).sum(axis=1)
     best = int(np.argmax(saved))
     by_ramp = float((levels**2).sum() - saved[best])
-    better = (by_steps - by_ramp) / series.noise**2 + penalty * (len(places) - 1)
+    better = (by_steps - by_ramp) / series.noise**2 / series.caution + penalty * (len(places) - 1)
     if better <= _CLEARLY:
         return None
     moved = float(shape[best] @ levels / (shape[best] ** 2).sum())
     return Ramp(first=int(first[best]), last=int(last[best]), moved=moved)
+
+
+def _apart(levels: Floats, places: list[int]) -> float:
+    """Squared distances of days from the mean of their part."""
+    starts = np.array([0, *places])
+    lengths = np.diff([*starts, len(levels)])
+    return float((levels**2).sum() - (np.add.reduceat(levels, starts) ** 2 / lengths).sum())
 
 
 def _drawn(days: Floats, *, seed: list[int]) -> tuple[Floats, Floats]:
@@ -294,7 +346,7 @@ def _around(values: Floats) -> Floats:
     return around
 
 
-def _weekdays(values: Floats, weekday: Ints) -> Floats:
+def weekdays(values: Floats, weekday: Ints) -> Floats:
     """What its weekday adds to each day: its usual distance from the days around it, less what is noise."""
     if len(values) < WEEKS_TO_KNOW * _WINDOW:
         return np.zeros_like(values)

@@ -27,6 +27,7 @@ def _series(
             "date": [FIRST + timedelta(days=day) for day in range(days)],
             "level": values,
             "n": [20] * days if n is None else n,
+            "spread": [0.3] * days,
         }
     )
 
@@ -140,3 +141,63 @@ def test_fitted_levels_are_those_before_and_after() -> None:
     row = found.points.row(0, named=True)
 
     assert found.fitted["segment_ms"].unique().sort().to_list() == pytest.approx([row["before_ms"], row["after_ms"]])
+
+
+def _wandering(alike: float, *, seed: int, days: int = 90) -> np.ndarray:
+    chance, levels = np.random.default_rng(seed).normal(0, 0.1, days), np.full(days, 9.0)
+    for day in range(1, days):
+        levels[day] += alike * (levels[day - 1] - 9) + chance[day]
+    return levels
+
+
+def test_levels_that_wander_are_hardly_ever_said_to_have_moved_and_it_is_warned_of() -> None:
+    calm, wandering = (
+        _found(*(_series(_wandering(alike, seed=seed), workflow_id=f"w{seed}") for seed in range(60)))
+        for alike in (0.0, 0.6)
+    )
+
+    years = 60 * 90 / 365
+    assert calm.points.height <= 3
+    assert not calm.warnings
+    assert wandering.points.height / years < 6  # 19 if days were taken to be independent
+    assert "of 60 workflows are much like the day before" in wandering.warnings[0]
+
+
+def test_what_is_found_in_a_workflow_depends_on_no_other_nor_on_its_steps() -> None:
+    mine = _series(_wandering(0.4, seed=1) + np.where(np.arange(90) < 50, 0.0, 0.6))
+    others = [_series(_wandering(0.9, seed=seed), workflow_id=f"other {seed}") for seed in range(5)]
+    step = _series(_wandering(0.9, seed=9), node_id="submit")
+
+    alone, beside, stepped = (_found(mine, *rest).points for rest in ([], others, [step]))
+
+    assert alone.height == 1
+    assert beside.filter(workflow_id="w").equals(alone)
+    assert stepped.filter(pl.col("node_id").is_null()).height == 1
+
+
+def test_what_no_step_says_alone_all_of_them_say_together() -> None:
+    rng = np.random.default_rng(5)
+    hit = {"alone": 0, "together": 0}
+    for _ in range(30):
+        moved = np.where(np.arange(80) < 40, 0.0, 0.2)
+        day = rng.normal(0, 0.03, 80) + moved
+        whole = _series(9 + day + rng.normal(0, 0.12, 80))
+        steps = [_series(5 + day + rng.normal(0, 0.12, 80), node_id=f"s{number}") for number in range(10)]
+        for name, series in (("alone", [whole]), ("together", [whole, *steps])):
+            on = _found(*series).points.filter(pl.col("node_id").is_null())["on"].to_list()
+            hit[name] += any(abs((one - FIRST).days - 40) <= 1 for one in on)
+
+    assert hit["together"] >= 27
+    assert hit["alone"] < 24
+
+
+def test_weekdays_are_those_of_the_calendar_where_days_are_missing() -> None:
+    ran = [day for day in range(110) if day % 7 != 4 and day not in (9, 10, 25, 26, 27, 66, 94)]
+    weekly = np.array([0.4 if day % 7 < 2 else 0.0 for day in ran])
+    values = _moved(0.3, at=60, days=110, seed=6)[ran] + weekly
+    series = _series(values).with_columns(date=pl.Series([FIRST + timedelta(days=day) for day in ran]))
+
+    row = _found(series).points.row(0, named=True)
+
+    assert row["on"] == FIRST + timedelta(days=61)  # no run on the 60th
+    assert row["high_percent"] - row["low_percent"] < 9  # 20 and more if it were told by the row

@@ -12,6 +12,7 @@ from rpa_lab.analysis.daily_levels import (
     EXECUTION_COLUMNS,
     STEP_COLUMNS,
     days_that_count,
+    levels_of_all_steps,
     levels_of_executions,
     levels_of_steps,
 )
@@ -88,7 +89,10 @@ def test_levels_are_those_of_a_plain_loop(steps: pl.DataFrame) -> None:
 
     found = levels_of_steps(steps.select(STEP_COLUMNS).lazy(), tz="Europe/Paris").collect()
 
-    got = {(w, node, day): (level, n) for w, node, day, level, n in found.iter_rows()}
+    got = {
+        (w, node, day): (level, n)
+        for w, node, day, level, n in found.select("workflow_id", "node_id", "date", "level", "n").iter_rows()
+    }
     assert got.keys() == expected.keys()
     for key, (level, n) in expected.items():
         assert got[key] == (pytest.approx(level, abs=1e-8), n)
@@ -100,3 +104,69 @@ def test_a_day_with_less_than_a_fifth_of_the_usual_runs_does_not_count() -> None
     levels = levels.with_columns(node_id=pl.lit(None, pl.String))
 
     assert days_that_count(levels)["counts"].to_list() == [True, True, True, False]  # of 6, as usual: 1.2
+
+
+def test_all_steps_together_by_hand() -> None:
+    """Two steps, as usual e^1 and e^3 ms; the second day both are slower by 0.3, on the third only the second ran."""
+    days = [date(2026, 11, day) for day in (1, 2, 3)]
+    whole, first, second = (
+        pl.DataFrame(
+            {"workflow_id": "w", "node_id": pl.Series([node] * len(level), dtype=pl.String), "date": on, "level": level}
+        ).with_columns(n=pl.Series(n, dtype=pl.Int64), spread=pl.lit(spread))
+        for node, on, level, n, spread in (
+            (None, days, [8.0, 8.3, 7.0], [10, 10, 5], 0.3),
+            ("a", days[:2], [1.0, 1.6], [10, 10], 0.1),
+            ("b", days, [3.0, 3.3, 2.9], [20, 20, 5], 0.4),
+        )
+    )
+
+    told = levels_of_all_steps(days_that_count(pl.concat([whole, first, second])))
+
+    weight = {"a": 10 / (0.1**2 + 0.2**2), "b": 20 / (0.4**2 + 0.2**2)}
+    total = sum(weight.values())
+    by_chance = (weight["a"] / total) ** 2 * 0.1**2 / 10 + (weight["b"] / total) ** 2 * 0.4**2 / 20
+    assert told["date"].to_list() == days
+    assert told["level"].to_list() == pytest.approx(
+        [-0.3 * weight["a"] / total, (0.3 * weight["a"] + 0.3 * weight["b"]) / total, -0.1]
+    )
+    assert told["within"].to_list() == pytest.approx(
+        [by_chance + 0.2**2 / 10, by_chance + 0.2**2 / 10, 0.4**2 / 5 + 0.2**2 / 5]
+    )
+    assert told["counts"].to_list() == [True, True, True]
+
+
+def test_which_steps_ran_and_how_long_they_are_makes_no_day_slower() -> None:
+    days = [date(2026, 11, 1 + day) for day in range(20)]
+    parts = [(None, range(20), 9.0), ("short", range(20), 2.0), ("long", range(0, 20, 2), 9.0)]
+    levels = pl.concat(
+        [
+            pl.DataFrame(
+                {"date": [days[day] for day in on], "level": level, "n": 10, "spread": 0.3, "workflow_id": "w"}
+            ).with_columns(node_id=pl.lit(node, pl.String))
+            for node, on, level in parts
+        ]
+    )
+
+    assert levels_of_all_steps(days_that_count(levels))["level"].to_list() == pytest.approx([0.0] * 20)
+
+
+def test_a_day_far_off_counts_as_one_so_far_and_a_day_without_a_run_that_completed_not_at_all() -> None:
+    days = [date(2026, 11, 1 + day) for day in range(9)]
+    step = pl.DataFrame({"date": days, "level": [2.0] * 8 + [9.0], "n": 10, "spread": 0.15}).with_columns(
+        workflow_id=pl.lit("w"), node_id=pl.lit("a")
+    )
+    whole = step[1:].with_columns(node_id=pl.lit(None, pl.String))
+
+    told = levels_of_all_steps(days_that_count(pl.concat([whole, step])))
+
+    assert told["date"].to_list() == days[1:]
+    assert told["level"].to_list() == pytest.approx([0.0] * 7 + [2.5 * 0.25])
+
+
+def test_spread_is_that_of_the_middle_of_a_day() -> None:
+    at = datetime(2026, 11, 3, 9, tzinfo=UTC)
+    runs = _runs([(at, "completed", 10 ** (number / 10)) for number in range(11)])
+
+    day = levels_of_executions(runs, tz="UTC").collect()
+
+    assert day["spread"].item() == pytest.approx(0.8 * 2.302585 / 2.563103, abs=1e-6)
