@@ -152,9 +152,9 @@ def test_what_became_no_slower_began_on_no_day(store: TimeSeriesStore) -> None:
 
 def test_what_is_not_surely_slower_began_on_no_day(store: TimeSeriesStore) -> None:
     """A level moved within the baseline's last days, but so few current days don't say that it is slower."""
-    seen = store.seen(as_of=datetime(2026, 10, 17, tzinfo=UTC))
+    seen = store.seen(as_of=datetime(2026, 10, 22, tzinfo=UTC))
     found = PerformanceAnalyzer(seen).compare_periods("order_entry", timedelta(40), timedelta(2))
-    moved = HistoryAnalyzer(seen).change_point("order_entry", "42d", near=date(2026, 10, 15), slower=True)
+    moved = HistoryAnalyzer(seen).change_point("order_entry", "42d", near=date(2026, 10, 20), slower=True)
 
     assert moved is not None
     assert found.increase_ms is not None
