@@ -22,6 +22,8 @@ from rpa_lab.storage.derive import with_merged_context
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
 if TYPE_CHECKING:
+    import altair as alt
+
     from rpa_lab.analysis.attribution.result import Attribution, Attributions
     from rpa_lab.analysis.breakdown import PerformanceBreakdown
     from rpa_lab.analysis.competing import TimeToCompletion
@@ -202,6 +204,19 @@ class Lab:
         before, now = periods_of(self.store, _USUAL, baseline=baseline, current=current)
         return AttributionAnalyzer(self.store).attribute(workflow_id, before, now, by=by)
 
+    def attribution_chart(
+        self,
+        workflow_id: str,
+        baseline: PeriodLike | None = None,
+        current: PeriodLike | None = None,
+        *,
+        by: str | None = None,
+    ) -> alt.LayerChart:
+        """The same drawn, part by part; see `rpa_lab.chart.waterfall.attribution_waterfall`."""
+        from rpa_lab.report.comparison import waterfall
+
+        return waterfall(self.attribution(workflow_id, baseline, current, by=by))
+
     def attributions(self, baseline: PeriodLike | None = None, current: PeriodLike | None = None) -> Attributions:
         """The same for each workflow, surest changes first; see `AttributionAnalyzer.attribute_all`."""
         from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
@@ -238,6 +253,14 @@ class Lab:
     def history(self, workflow_id: str, period: PeriodLike = "90d") -> History:
         """A workflow day by day, and what happened beside it; see `HistoryAnalyzer.history`."""
         return self._history.history(workflow_id, period)
+
+    def history_chart(self, workflow_id: str, period: PeriodLike = "90d") -> alt.LayerChart:
+        """The same drawn: levels, and what happened on the same axis; see `rpa_lab.chart.history.history_timeline`."""
+        from rpa_lab.chart.history import history_timeline
+
+        found = self.history(workflow_id, period)
+        moved = found.change_points.table
+        return history_timeline(found.days, found.events, workflow_id=workflow_id, tz=found.tz, change_points=moved)
 
     def change_points(
         self, workflow_id: str | None = None, period: PeriodLike = "90d", *, steps: bool = True

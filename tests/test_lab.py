@@ -123,6 +123,8 @@ def test_what_changed_is_answered_by_the_analysers_too(lab: Lab) -> None:
     assert store.read("changes")["change_id"].to_list() == [change_id]
     assert lab.history("invoices", "all").to_dict() == history.history("invoices", "all").to_dict()
     assert "new selector" in lab.history("invoices", "all").events["text"]
+    assert lab.history_chart("invoices", "all").to_dict()["title"] is not None
+    assert lab.attribution_chart("invoices", before, now).title.text.startswith("Runs take 2 s longer")
     assert lab.change_points(None, "all").to_dict() == history.change_points(period="all").to_dict()
 
 
