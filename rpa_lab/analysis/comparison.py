@@ -176,8 +176,7 @@ class ComparativeAnalyzer:
         def counted(span: Span, filters: dict[str, Any]) -> pl.DataFrame:
             whole = [Side(name="all", span=span, filters=filters)]
             told = [column, "workflow_id"] if column in _WITHIN else [column]
-            plan = lambda: rows_of(self.store, whole, table, told).group_by(told).agg(n=pl.len())  # noqa: E731
-            return self.store.collect(plan)
+            return self.store.collect(lambda: rows_of(self.store, whole, table, told).group_by(told).agg(n=pl.len()))
 
         there = counted(span, only)
         by_group = there.group_by(column).agg(pl.col("n").sum()).sort("n", column, descending=[True, False])

@@ -190,11 +190,15 @@ class HistoryAnalyzer:
         """
         _check(workflow_id, level=level)
         span = self.store.span(period)
-        whole = self._levels(span, workflow_id, steps=False)
-        if node_id is None and moved_levels(whole, level=level, seed=seed).points.is_empty():
+        whole = self._levels_of_executions(span, workflow_id)
+        if (
+            node_id is None
+            and moved_levels(self._counted([whole], workflow_id), level=level, seed=seed).points.is_empty()
+        ):
             return None
         # steps say the day more exactly, and take most of the time: not where nothing moved
-        found = moved_levels(self._levels(span, workflow_id, steps=True), level=level, seed=seed)
+        levels = self._counted([whole, *self._levels_of_steps(span, workflow_id)], workflow_id)
+        found = moved_levels(levels, level=level, seed=seed)
         mine = found.points.filter(pl.col("node_id").eq_missing(pl.lit(node_id, pl.String)))
         best = explaining(mine, span=span, near=near, slower=slower)
         if best.is_empty():
@@ -271,20 +275,27 @@ class HistoryAnalyzer:
         return _Looked(span, levels, found, changes, told)
 
     def _levels(self, span: Span, workflow_id: str | None, *, steps: bool) -> pl.DataFrame:
-        """The daily levels that count, some weeks at a time."""
-        store = self.store
+        """The daily levels that count."""
+        of_steps = self._levels_of_steps(span, workflow_id) if steps else []
+        return self._counted([self._levels_of_executions(span, workflow_id), *of_steps], workflow_id)
 
+    def _levels_of_executions(self, span: Span, workflow_id: str | None) -> pl.DataFrame:
         def runs() -> pl.LazyFrame:
-            rows = store.scan("executions", span, columns=EXECUTION_COLUMNS, workflow_id=workflow_id)
+            rows = self.store.scan("executions", span, columns=EXECUTION_COLUMNS, workflow_id=workflow_id)
             return levels_of_executions(rows, tz=span.tz)
 
+        return self.store.collect(runs)
+
+    def _levels_of_steps(self, span: Span, workflow_id: str | None) -> list[pl.DataFrame]:
+        """Some weeks at a time."""
+
         def attempts(piece: Span) -> pl.LazyFrame:
-            rows = store.scan("steps", piece, columns=STEP_COLUMNS, workflow_id=workflow_id)
+            rows = self.store.scan("steps", piece, columns=STEP_COLUMNS, workflow_id=workflow_id)
             return levels_of_steps(rows, tz=span.tz)
 
-        parts = [store.collect(runs)]
-        if steps:
-            parts += [store.collect(partial(attempts, piece)) for piece in _pieces(span)]
+        return [self.store.collect(partial(attempts, piece)) for piece in _pieces(span)]
+
+    def _counted(self, parts: list[pl.DataFrame], workflow_id: str | None) -> pl.DataFrame:
         found = days_that_count(pl.concat(parts))
         if found.is_empty():
             self.store.check_workflow(workflow_id)

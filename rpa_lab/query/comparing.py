@@ -51,7 +51,7 @@ def compare_sides(
     against : str, optional
         The side that the others are held against; default the first.
     level : float
-        Of the intervals, and 1 less the false discovery rate; fraction above 0.5 and below 1.
+        Of the intervals, and 1 less the false discovery rate; fraction from 0.5 on and below 1.
     seed : int
         Of the days that are drawn and exchanged: same rows and seed, same result, whatever the rows' order.
     warnings : sequence of str

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from rpa_lab.errors import InputError, quote, unknown_name
+from rpa_lab.errors import InputError, quote
 from rpa_lab.filters import Filters
 from rpa_lab.measures import local_times
 from rpa_lab.period import Span
@@ -197,7 +197,7 @@ class QueryEngine:
         known = store.workflow_ids()
         for name in workflows:
             if name not in known:
-                raise unknown_name("the store has no workflow", name, known)
+                store.check_workflow(name)
         sides = [Side(name=name, span=span, column="workflow_id") for name in workflows]
         return compare_sides(store, sides, measures, by="workflow", against=against, level=level, seed=seed)
 
