@@ -150,3 +150,12 @@ def test_the_sentence_is_of_the_first_and_speaks_of_hidden_parts() -> None:
     assert sentence([FOUND[3]]).startswith("1 of 1 workflow takes longer or less long. ")
     assert sentence([]) == "No workflow has completed runs in both periods."
     assert sentence(FOUND[:2]) == "Of 2 workflows none takes longer or less long for sure."
+
+
+def test_where_the_change_is_not_sure_a_part_needs_a_fifth_of_the_errors() -> None:
+    hidden = [_attribution("w", 0.9, 5.0, slow=(40.0, p)) for p in (0.0099, 0.0101)]
+
+    assert [one.sure_parts.height for one in hidden] == [1, 0]
+    assert "one is sure" in hidden[0].sentence
+    assert "one is sure" not in hidden[1].sentence
+    assert _attribution("w", 0.01, 45.0, slow=(40.0, 0.0101)).sure_parts.height == 1

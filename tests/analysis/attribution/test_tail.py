@@ -8,7 +8,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rpa_lab.analysis.attribution.tail import LEAST_RUNS, TAIL, TailAttribution, longest_runs, tail_attribution
+from rpa_lab.analysis.attribution.tail import (
+    LEAST_RUNS,
+    TAIL,
+    TailAttribution,
+    _Longest,
+    longest_runs,
+    tail_attribution,
+)
 from rpa_lab.inference.two_periods import drawn_days
 
 
@@ -75,6 +82,30 @@ def test_means_are_of_the_longest_twentieth_and_parts_add_up() -> None:
     assert (first["kind"], first["notable"]) == ("time", True)
     assert found.sentence.startswith("The longest 18 runs took ")
     assert " longer (" in found.sentence
+
+
+@pytest.mark.parametrize("left_out", [1, 7, 19])
+def test_a_twentieth_that_is_no_whole_number_is_rounded_up(left_out: int) -> None:
+    found = _of(_completed().filter(pl.col("run") % 360 >= left_out))
+
+    assert found.baseline_runs == found.current_runs == -(-(360 - left_out) // 20)
+
+
+def test_a_day_that_is_drawn_twice_brings_its_long_runs_twice() -> None:
+    completed = _completed().filter(side=0)
+    steps = completed.select(
+        "run", pl.lit("submit").alias("node_id"), pl.lit(1).alias("attempts"), own_us="duration_us"
+    )
+    longest = _Longest.of(completed.sort("duration_us", descending=True), completed, steps, nodes=["submit"], units=12)
+    weights = drawn_days((12, 12), seed=5, resamples=20)[0]
+
+    drawn = longest.drawn(weights)
+
+    for row, each in enumerate(weights):
+        times = each[completed["unit"].to_numpy()].astype(int)
+        again = np.sort(np.repeat(completed["duration_us"].to_numpy(), times))[-18:]
+        assert drawn.duration[row, 0] == pytest.approx(again.sum())
+        assert (drawn.runs[row, 0], drawn.attempts[row].sum()) == (18, 18)
 
 
 def test_of_few_days_no_part_of_the_tail_is_sure() -> None:
