@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -146,18 +147,23 @@ def test_step_indices_never_repeat(root: Path) -> None:
 
 
 def calls_during(call: Callable[[], object]) -> set[str]:
-    """The names of all functions that are called within a call, those in C too."""
+    """The names of all functions that are called within a call, those in C too.
+
+    The garbage collector waits: it would run the finalizers and callbacks of others in the midst of the call.
+    """
     names: set[str] = set()
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
         if event in ("call", "c_call"):
             names.add(frame.f_code.co_name if event == "call" else argument.__name__)
 
+    gc.disable()
     sys.setprofile(profile)
     try:
         call()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return names - {"setprofile", "<lambda>"}
 
 
