@@ -34,7 +34,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import false_discovery_control
 
-from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer, p_value_of_days
+from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
+from rpa_lab.analysis.attribution.chance import p_value_of_days
 from rpa_lab.analysis.attribution.split import Work, split, work_of
 from rpa_lab.inference.two_periods import Figures, figures_of_two_periods
 from rpa_lab.period import Span

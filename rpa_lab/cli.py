@@ -13,7 +13,7 @@ from rpa_lab import __version__
 from rpa_lab.cli_analysis import commands as analysis
 from rpa_lab.cli_changes import commands as changes
 from rpa_lab.cli_exchange import exchange, imports
-from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Zone, nothing_in, progress
+from rpa_lab.cli_options import DEFAULT_STORE, AsOf, Json, PeriodOption, Store, Versions, Zone, nothing_in, progress
 from rpa_lab.cli_simulate import command as simulate_command
 from rpa_lab.cli_store import commands
 from rpa_lab.errors import RpaLabError
@@ -121,6 +121,7 @@ def report(
     by: Annotated[
         str | None, typer.Option("--by", help="Of comparison: tell runs apart by robot, host or context.KEY.")
     ] = None,
+    versions: Versions = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("reports"),
 ) -> None:
     """Run a report's notebook: an executed notebook and a page that opens offline.
@@ -134,11 +135,14 @@ def report(
         rpa-lab report reliability --period 30d
 
         rpa-lab report comparison --workflow invoices --baseline 2026-10 --current 2026-11 --by host
+
+        rpa-lab report comparison --workflow invoices --versions 2.3 2.4 --period 90d
     """
     from rpa_lab.report.generator import ReportGenerator
     from rpa_lab.report.progress import progress_bar
 
-    said = {"baseline": baseline, "current": current, "by": by}
+    both = None if versions is None else list(versions)
+    said = {"baseline": baseline, "current": current, "by": by, "versions": both}
     more = {name: value for name, value in said.items() if value is not None}
     generator = ReportGenerator(store, out=out, tz=tz, as_of=as_of)
     with progress_bar() as progress:

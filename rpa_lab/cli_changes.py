@@ -13,6 +13,7 @@ from rpa_lab.cli_options import (
     Json,
     PeriodOption,
     Store,
+    Versions,
     Zone,
     nothing_in,
     print_result,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rpa_lab.analysis.attribution.result import Attribution, Attributions
+    from rpa_lab.analysis.attribution.tail import TailAttribution
     from rpa_lab.analysis.history import History
     from rpa_lab.query.comparison import Comparison
 
@@ -89,6 +91,10 @@ def attribution(
     by: Annotated[
         str | None, typer.Option("--by", help="Tell apart more slow runs from slower runs: robot, host, context.KEY.")
     ] = None,
+    versions: Versions = None,
+    period: Annotated[
+        str | None, typer.Option("--period", "-p", help="Where runs of both versions are looked for; default: 30d.")
+    ] = None,
     store: Store = DEFAULT_STORE,
     tz: Zone = None,
     as_of: AsOf = None,
@@ -96,11 +102,15 @@ def attribution(
 ) -> None:
     """Why runs take longer than before: which steps, retries, waits or kinds of runs, adding up to the change.
 
+    Or than with another version.
+
     Examples
     --------
         rpa-lab attribution invoices
 
         rpa-lab attribution invoices --baseline 2026-10 --current 2026-11 --by host
+
+        rpa-lab attribution invoices --versions 2.3 2.4 --period 90d
 
         rpa-lab attribution --current 14d --json
     """
@@ -111,13 +121,19 @@ def attribution(
     if workflow is None:
         if by is not None:
             raise InputError(f"--by is {quote(by)} without a workflow; name the one whose runs are to be told apart")
+        if versions is not None:
+            raise InputError(
+                f"--versions are {quote(versions)} without a workflow; name the one whose versions they are"
+            )
+        if period is not None:
+            raise InputError(f"--period is {quote(period)} without versions; name --baseline and --current")
         with working("splitting changes of all workflows"):
             every = lab.attributions(baseline, current)
         said = None if every.table.height else "No workflow has completed runs in both periods."
         print_result(every, lambda: _attributions(every), as_json=as_json, nothing=said)
         return
     with working("splitting the change"):
-        found = lab.attribution(workflow, baseline, current, by=by)
+        found = lab.attribution(workflow, baseline, current, by=by, versions=versions, period=period)
     print_result(found, lambda: _attribution(found), as_json=as_json, nothing=None)
 
 
@@ -255,30 +271,35 @@ def _attribution(found: Attribution) -> None:
     print(found.sentence)
     if found.change_ms is None:
         return
-    show(_parts(found, found.parts), title=f"{_periods(found)}: parts of the change, adding up to it", most=_MOST)
+    show(_parts(found, found), title=f"{found.sides_text}: parts of the change, adding up to it", most=_MOST)
     if found.strata is not None:
         show(found.strata, title=f"By {found.by}")
     if found.versions.height > 1:
         show(found.versions, title="By version")
     if found.tail is not None:
-        show(_parts(found, found.tail.parts), title=found.tail.sentence, most=_MOST)
+        show(_parts(found, found.tail), title=found.tail.sentence, most=_MOST)
 
 
-def _parts(found: Attribution, parts: pl.DataFrame) -> pl.DataFrame:
+def _parts(found: Attribution, of: Attribution | TailAttribution) -> pl.DataFrame:
+    """The parts of a whole attribution, or of its longest runs."""
     import polars as pl
+
+    from rpa_lab.inference.intervals import DAYS
 
     from rpa_lab.analysis.attribution.words import cause_text
 
+    parts = of.parts.with_columns(sure=of.sure)
+    here = pl.when("notable").then(pl.lit("in these runs" if of.basis != DAYS else "–"))
     causes = [cause_text(part, strata=found.strata, by=found.by) for part in parts.iter_rows(named=True)]
     return parts.select(
         change=_with_bounds(parts, "change_ms", "low_ms", "high_ms"),
         because=pl.Series(causes, dtype=pl.String),
         p_value="p_value",
-        surely=_verdicts(parts["notable"]),
+        surely=parts.select(pl.when("sure").then(pl.lit("yes")).otherwise(here.otherwise(pl.lit("–")))).to_series(),
     )
 
 
-def _periods(found: Attribution | Attributions) -> str:
+def _periods(found: Attributions) -> str:
     from rpa_lab.analysis.before_after import days_text
 
     before, now = (days_text(period, tz=found.tz) for period in (found.baseline_period, found.current_period))

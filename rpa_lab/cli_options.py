@@ -22,6 +22,7 @@ __all__ = [
     "Json",
     "PeriodOption",
     "Store",
+    "Versions",
     "Zone",
     "nothing_in",
     "print_result",
@@ -47,6 +48,10 @@ Zone = Annotated[
 AsOf = Annotated[
     str | None,
     typer.Option("--as-of", help="What 'now' is: a time, or 'latest' for just after the newest start; default: now."),
+]
+Versions = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--versions", metavar="OLD NEW", help="Two versions of the workflow in place of two periods."),
 ]
 PeriodOption = Annotated[
     str,

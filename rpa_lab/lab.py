@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rpa_lab.analysis.before_after import periods_of
+from rpa_lab.analysis.before_after import periods_of, two_versions
 from rpa_lab.analysis.overview import by_day, by_workflow, distribution
 from rpa_lab.analysis.performance import PerformanceAnalyzer, PerformanceStats
 from rpa_lab.errors import InputError, quote
@@ -181,8 +181,10 @@ class Lab:
         current: PeriodLike | None = None,
         *,
         by: str | None = None,
+        versions: tuple[str, str] | None = None,
+        period: PeriodLike | None = None,
     ) -> Attribution:
-        """Why a workflow's runs take longer, and since when.
+        """Why a workflow's runs take longer, and since when; or what another version makes of them.
 
         Parameters
         ----------
@@ -194,15 +196,30 @@ class Lab:
             Default: the last four whole weeks (of records that reach back less far, the second half against the first).
         by : str, optional
             Tell more slow runs apart from slower runs: "robot", "host" or "context.<key>".
+        versions : tuple of str, optional
+            In place of periods: the version to hold against, and the one to look at.
+        period : str, Period or Span, optional
+            Where runs of both versions are looked for; default: the last 30 days.
 
         Returns
         -------
         Attribution
+
+        Raises
+        ------
+        InputError
+            If periods are named beside versions, or a period without versions.
         """
         from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
 
+        analyzer = AttributionAnalyzer(self.store)
+        if versions is not None:
+            first, second = two_versions(versions, baseline=baseline, current=current)
+            return analyzer.attribute_versions(workflow_id, first, second, period=period or _USUAL, by=by)
+        if period is not None:
+            raise InputError(f"period is {quote(period)} without versions; name baseline and current, or versions")
         before, now = periods_of(self.store, _USUAL, baseline=baseline, current=current)
-        return AttributionAnalyzer(self.store).attribute(workflow_id, before, now, by=by)
+        return analyzer.attribute(workflow_id, before, now, by=by)
 
     def attribution_chart(
         self,
@@ -211,11 +228,13 @@ class Lab:
         current: PeriodLike | None = None,
         *,
         by: str | None = None,
+        versions: tuple[str, str] | None = None,
+        period: PeriodLike | None = None,
     ) -> alt.LayerChart:
         """The same drawn, part by part; see `rpa_lab.chart.waterfall.attribution_waterfall`."""
         from rpa_lab.report.comparison import waterfall
 
-        return waterfall(self.attribution(workflow_id, baseline, current, by=by))
+        return waterfall(self.attribution(workflow_id, baseline, current, by=by, versions=versions, period=period))
 
     def attributions(self, baseline: PeriodLike | None = None, current: PeriodLike | None = None) -> Attributions:
         """The same for each workflow, surest changes first; see `AttributionAnalyzer.attribute_all`."""

@@ -63,6 +63,37 @@ def test_runs_are_told_apart_on_request(kept: Path) -> None:
     assert "By host" in _asked(kept, "attribution", "order_entry", "--by", "host")
 
 
+def test_versions_are_split_as_periods_are(kept: Path) -> None:
+    lab = Lab(kept, as_of="latest")
+    first, second = lab.executions("all", workflow_id="order_entry")["workflow_version"].unique().sort()[:2]
+    arguments = ("attribution", "order_entry", "--versions", first, second, "--period", "56d")
+    shown, told = _asked(kept, *arguments), json.loads(_asked(kept, *arguments, "--json"))
+
+    assert shown.startswith(f"Runs of order_entry with version {second} take ")
+    assert f"version {second} against {first}, " in shown
+    assert "to 1 November 2026 (UTC): parts of the change" in shown
+    assert told["compared_versions"] == [first, second]
+    assert told == lab.attribution("order_entry", versions=(first, second), period="56d").to_dict()
+    for refused, said in (
+        (("--versions", first, second), "without a workflow"),
+        (("--period", "7d"), "without versions"),
+        (("order_entry", "--versions", first, second, "--baseline", "7d"), "baseline is '7d' beside versions"),
+    ):
+        done = CLI.invoke(app, ["attribution", *refused, "-s", str(kept), "--as-of", "latest"])
+        assert said in str(done.exception)
+
+
+def test_what_the_table_calls_sure_is_what_the_sentence_does(tmp_path: Path) -> None:
+    """Of few days a part may differ in these runs, and none is sure."""
+    fleet(8, 1, 7, end=date(2026, 11, 2), runs_per_day=40, faults=[]).write(tmp_path)
+    found = Lab(tmp_path, as_of="latest").attribution("order_entry", "4d", "4d")
+    shown = _asked(tmp_path, "attribution", "order_entry", "--baseline", "4d", "--current", "4d")
+
+    assert found.sure_parts.is_empty()
+    assert ("in these runs" in shown.partition("parts of the change")[2]) == bool(found.parts["notable"].any())
+    assert " yes " not in shown
+
+
 def test_all_workflows_have_a_line_each(kept: Path) -> None:
     shown = _asked(kept, "attribution", "--baseline", "28d", "--current", "28d")
     told = json.loads(_asked(kept, "attribution", "--json"))

@@ -1,4 +1,4 @@
-"""Which two periods are held against each other, where somebody named one of them or none.
+"""Which two periods, or versions, are held against each other, where somebody named one of them or none.
 
 Whole days, of the zone that is asked for, and no day on both sides; whole weeks of them, as far as there are enough: a
 Monday is no Sunday, and four weeks against the four before differ by less chance than a month against the month before.
@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rpa_lab.errors import InputError
+from rpa_lab.errors import InputError, quote
 from rpa_lab.period import Period, Span, as_utc, before, zone
 
 if TYPE_CHECKING:
     from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
 
-__all__ = ["before_and_after", "days_text", "from_first_to_last", "periods_of", "whole_days"]
+__all__ = ["before_and_after", "days_text", "from_first_to_last", "periods_of", "two_versions", "whole_days"]
 
 _WEEK = 7
 _FOUR_WEEKS = 28
@@ -57,6 +57,41 @@ def periods_of(
         baseline=None if baseline is None else store.span(baseline),
         current=None if current is None else now,
     )
+
+
+def two_versions(
+    said: object, *, baseline: PeriodLike | None = None, current: PeriodLike | None = None
+) -> tuple[str, str]:
+    """The version that is held against, and the one that is looked at.
+
+    Parameters
+    ----------
+    said : tuple of str
+        Both.
+    baseline, current : str, Period or Span, optional
+        What is said of periods beside them: nothing, it is to be.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    InputError
+        If these aren't two different names, or periods are named as well.
+
+    Examples
+    --------
+    >>> two_versions(["2.3", "2.4"])
+    ('2.3', '2.4')
+    """
+    if baseline is not None or current is not None:
+        name, value = ("baseline", baseline) if baseline is not None else ("current", current)
+        raise InputError(f"{name} is {quote(value)} beside versions, expected two periods or two versions")
+    both = list(said) if isinstance(said, list | tuple) else []
+    if len(both) != 2 or not all(isinstance(one, str) for one in both) or both[0] == both[1]:
+        raise InputError(f"versions are {quote(said)}, expected two names that differ, such as ('2.3', '2.4')")
+    return both[0], both[1]
 
 
 def whole_days(span: Span, *, weeks: bool = False) -> Span:

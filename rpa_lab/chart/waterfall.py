@@ -54,7 +54,7 @@ def part_name(
     """
     if node_id is None:
         more = "more" if change_ms > 0 else "less"
-        return f"{more} waiting between steps" if kind == "waiting" else "other runs than before"
+        return f"{more} waiting between steps" if kind == "waiting" else "other kinds of runs"
     name = short(" › ".join(split_node_path(node_id)[-2:]), most=most)
     if kind == "attempts" and before == 0:
         return f"{name}: new step"
@@ -72,6 +72,7 @@ def attribution_waterfall(
     current_mean_ms: float,
     most: int = 8,
     longest: bool = False,
+    versions: tuple[str, str] | None = None,
 ) -> alt.LayerChart:
     """The largest parts of a change one below the other, each beginning where the one above it ends.
 
@@ -88,6 +89,8 @@ def attribution_waterfall(
         How many parts to draw, at least 1; where there are more, the last one drawn is all others together.
     longest : bool
         Whether these are the longest runs only, as of `Attribution.tail`.
+    versions : tuple of str, optional
+        The versions that are held against each other, in place of what was before and what is now.
 
     Returns
     -------
@@ -121,7 +124,8 @@ def attribution_waterfall(
         return empty(title="There is no change to explain", subtitle=whose)
     unit = time_unit([*ranked["change_ms"].abs().head(1), abs(change_ms)])
     steps = _steps(ranked, most, unit)
-    rows = _with_means(steps, baseline_mean_ms, current_mean_ms, unit)
+    ends_named = ("mean before", "mean after") if versions is None else _mean_names(versions)
+    rows = _with_means(steps, baseline_mean_ms, current_mean_ms, unit, names=ends_named)
     order = rows["name"].to_list()
     ends = pl.concat([rows[name] for name in ("from", "to", "low", "high")]).drop_nulls()
     least, largest = min(0.0, float(ends.min())), max(0.0, float(ends.max()))  # type: ignore[arg-type]
@@ -140,7 +144,7 @@ def attribution_waterfall(
             alt.Tooltip("full:N", title="part"),
             alt.Tooltip("figure:N", title="change"),
             alt.Tooltip("between:N", title="95 % interval"),
-            alt.Tooltip("moved:N", title="before → after"),
+            alt.Tooltip("moved:N", title="before → after" if versions is None else "the one → the other"),
         ],
     )
     hue = alt.Color(
@@ -172,7 +176,7 @@ def attribution_waterfall(
     chart = finish(
         left,
         notes_beside(rows),
-        title=_title(ranked, change_ms, baseline_mean_ms, longest=longest),
+        title=_title(ranked, change_ms, baseline_mean_ms, longest=longest, versions=versions),
         subtitle=subtitle,
         height=28 * rows.height + 10,
     )
@@ -240,11 +244,18 @@ def _bar(
     )
 
 
-def _with_means(steps: pl.DataFrame, baseline_ms: float, current_ms: float, unit: TimeUnit) -> pl.DataFrame:
+def _mean_names(versions: tuple[str, str]) -> tuple[str, str]:
+    first, second = (f"mean with {short(version, most=24)}" for version in versions)
+    return (first, second) if first != second else (first, f"{second} (2)")
+
+
+def _with_means(
+    steps: pl.DataFrame, baseline_ms: float, current_ms: float, unit: TimeUnit, *, names: tuple[str, str]
+) -> pl.DataFrame:
     """The bars between the mean before and the mean after, each with the name of the row below it."""
     change = current_ms - baseline_ms
     percent = f", {percent_text(abs(change) / baseline_ms)}" if baseline_ms else ""
-    before, after = "mean before", "mean after"
+    before, after = names
     first = (before, before, 0.0, 0.0, None, None, "mean", duration_text(baseline_ms), "", True, "")
     said = f"{duration_text(current_ms)} ({_signed(change, unit)} {unit.symbol}{percent})"
     last = (after, after, 0.0, change / unit.ms, None, None, "mean", said, "", True, "")
@@ -275,13 +286,24 @@ def _signed(ms: float, unit: TimeUnit) -> str:
     return f"{'+' if value > 0 else '−'}{text}" if float(text.replace(",", "")) else "0"
 
 
-def _title(ranked: pl.DataFrame, change_ms: float, baseline_ms: float, *, longest: bool) -> str:
+def _title(
+    ranked: pl.DataFrame,
+    change_ms: float,
+    baseline_ms: float,
+    *,
+    longest: bool,
+    versions: tuple[str, str] | None,
+) -> str:
     runs = "The longest runs" if longest else "Runs"
+    as_before = "as long as before"
+    if versions is not None:
+        first, second = (short(version, most=24) for version in versions)
+        runs, as_before = f"{runs} with {second}", f"as long as with {first}"
     notable = ranked.filter(pl.col("notable").fill_null(value=False))
     moved = f"{duration_text(abs(change_ms))} {'longer' if change_ms > 0 else 'less'}"
     if notable.is_empty():
         close = baseline_ms and abs(change_ms) / baseline_ms < 0.005
-        return f"{runs} take {'as long as before' if close else moved}; no part of it is surely more than chance"
+        return f"{runs} take {as_before if close else moved}; no part of it is surely more than chance"
     kind, node_id, part, before, after = notable.select("kind", "node_id", "change_ms", "before", "after").row(0)
     cause = _cause(kind, node_id, part, before, after)
     if 0 < part / (change_ms or -part) <= 1:
@@ -292,7 +314,9 @@ def _title(ranked: pl.DataFrame, change_ms: float, baseline_ms: float, *, longes
 def _cause(kind: str, node_id: str | None, change_ms: float, before: float | None, after: float | None) -> str:
     more = change_ms > 0
     if node_id is None:
-        return f"{'more' if more else 'less'} is waited between steps" if kind == "waiting" else "other runs came"
+        return (
+            f"{'more' if more else 'less'} is waited between steps" if kind == "waiting" else "other kinds of runs came"
+        )
     name = f"“{short(split_node_path(node_id)[-1], most=36)}”"
     if kind == "time":
         return f"{name} takes {'longer' if more else 'less time'}"

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from rpa_lab.storage.store import TimeSeriesStore
 
 __all__ = [
-    "BESIDE",
     "begin",
+    "beside",
     "caution",
     "doubts",
     "history_words",
@@ -46,10 +46,9 @@ __all__ = [
     "where_to_look",
 ]
 
-BESIDE: Final = ("success_rate", "p50 of completed", "p95 of completed", "count")
-"""What stands side by side. The mean does not: it is what the report is about, and judged once."""
-
+_BESIDE: Final = ("success_rate", "p50 of completed", "p95 of completed")
 _FAILED_MORE: Final = 0.05
+_SIDES: Final = {True: "periods", False: "versions"}
 
 
 def most_changed(found: Attributions, *, otherwise: pl.DataFrame) -> str:
@@ -94,6 +93,22 @@ def versions_to_compare(found: Attribution, *, most: int = 6) -> list[str]:
     return first["workflow_version"].to_list() if kept.height > 1 else []
 
 
+def beside(found: Attribution) -> tuple[str, ...]:
+    """The metrics that stand side by side. The mean does not: it is what the report is about, and judged once.
+
+    Parameters
+    ----------
+    found : Attribution
+        Of one workflow.
+
+    Returns
+    -------
+    tuple of str
+        Of periods the number of runs, too; of versions that says only how many robots were given each.
+    """
+    return _BESIDE if found.compared_versions else (*_BESIDE, "count")
+
+
 def waterfall(found: Attribution | TailAttribution | None) -> alt.LayerChart:
     """The parts of a change as a chart; where there is none, a chart that says so.
 
@@ -116,6 +131,7 @@ def waterfall(found: Attribution | TailAttribution | None) -> alt.LayerChart:
         baseline_mean_ms=found.baseline_mean_ms,
         current_mean_ms=found.current_mean_ms,
         longest=isinstance(found, TailAttribution),
+        versions=found.compared_versions,
     )
 
 
@@ -133,12 +149,11 @@ def begin(found: Attribution, *, store: TimeSeriesStore) -> Report:
     -------
     Report
     """
-    before, now = (days_text(period, tz=found.tz) for period in (found.baseline_period, found.current_period))
     starts, ends = zip(*(period.split("/") for period in (found.baseline_period, found.current_period)), strict=True)
     return Report(
-        title=f"What changed in {short(found.workflow_id, most=120)}",
+        title=f"What {_whose(found)} in {short(found.workflow_id, most=120)}",
         summary=f"{found.sentence}{_chosen(found)}",
-        period=ReportPeriod(text=f"{now} against {before} ({found.tz})", start=min(starts), end=max(ends), tz=found.tz),
+        period=ReportPeriod(text=found.sides_text, start=min(starts), end=max(ends), tz=found.tz),
         provenance=Provenance.of(store, n=found.baseline_runs + found.current_runs),
         warnings=doubts(found),
     )
@@ -173,14 +188,15 @@ def key_figures(found: Attribution) -> Kpis:
     chance = {True: "unlikely", False: "possible", None: "undecided"}[found.significant]
     tone = "" if not found.significant else "bad" if (found.change_ms or 0) > 0 else "good"
     first = found.sure_parts.head(1)
+    first_name, second_name = (short(name, most=24) for name in found.side_names)
     names = [
         part_name(kind, node, part, before=was, after=now_is, most=28)
         for kind, node, part, was, now_is in first.select("kind", "node_id", "change_ms", "before", "after").rows()
     ]
     return Kpis(
         tiles=(
-            Kpi(label="Mean before", value=found.baseline_mean_ms, unit="ms", note=before),
-            Kpi(label="Mean now", value=found.current_mean_ms, unit="ms", note=now),
+            Kpi(label=f"Mean {first_name}", value=found.baseline_mean_ms, unit="ms", note=before),
+            Kpi(label=f"Mean {second_name}", value=found.current_mean_ms, unit="ms", note=now),
             Kpi(label="Change", value=found.change_ms, unit="ms", note=" · ".join(change), tone=tone, signed=True),
             Kpi(
                 label="That it is chance",
@@ -198,7 +214,7 @@ def key_figures(found: Attribution) -> Kpis:
                 label="Did not complete",
                 value=found.current_failure_share,
                 unit="fraction",
-                note=f"before: {percent_text(found.baseline_failure_share)}",
+                note=f"{first_name}: {percent_text(found.baseline_failure_share)}",
             ),
         )
     )
@@ -221,14 +237,16 @@ def doubts(found: Attribution) -> tuple[str, ...]:
     few = min(found.baseline_days, found.current_days)
     if found.change_ms is not None and found.basis != DAYS:
         said.append(
-            f"One of the periods has runs on {count_text(few, 'day')} only: intervals speak of these runs, not of what "
+            f"One of the {_SIDES[found.compared_versions is None]} has runs on {count_text(few, 'day')} only: intervals speak of these runs, not of what "
             f"days differ by, and are too short. From {LEAST_DAYS} days a side on they speak of the long run."
         )
     before, now = found.baseline_failure_share, found.current_failure_share
     if before is not None and now is not None and abs(now - before) >= _FAILED_MORE:
+        first, second = found.side_names
+        of = "" if found.compared_versions is None else f" {second}"
         said.append(
-            f"{percent_text(now)} of the runs did not complete, {percent_text(before)} before: only runs that completed"
-            " are compared, and these may be others than before."
+            f"{percent_text(now)} of the runs{of} did not complete, {percent_text(before)} {first}: only runs that "
+            "completed are compared, and these may be of other kinds."
         )
     return tuple(dict.fromkeys(said))
 
@@ -328,9 +346,9 @@ def caution(found: Attribution) -> Text:
     Text
     """
     told_apart = (
-        f"Runs are told apart by {found.by.removeprefix('context.')}: what comes of other runs than before is the mix. "
+        f"Runs are told apart by {found.by.removeprefix('context.')}: what comes of other kinds of runs is the mix. "
         if found.by is not None
-        else "Runs are not told apart: where other cases came than before, steps may only seem slower. Name what tells "
+        else "Runs are not told apart: where other cases came, steps may only seem slower. Name what tells "
         "them apart (by) to see that. "
     )
     return Text(
@@ -354,12 +372,28 @@ def where_to_look(found: Attribution) -> Text:
     -------
     Text
     """
-    sides = (("before", found.baseline_period, found.baseline_runs), ("now", found.current_period, found.current_runs))
-    texts = [f"{days_text(period, tz=found.tz)}: {count_text(n, 'run')}" for _, period, n in sides]
+    counts = (found.baseline_runs, found.current_runs)
+    if found.compared_versions is not None:
+        texts = [f"{name}: {count_text(n, 'run')}" for name, n in zip(found.compared_versions, counts, strict=True)]
+        return Text(
+            text="Both versions need runs that completed, with a known duration. There are: "
+            f"{'; '.join(texts)}. Choose a longer period."
+        )
+    periods = (found.baseline_period, found.current_period)
+    texts = [
+        f"{days_text(period, tz=found.tz)}: {count_text(n, 'run')}" for period, n in zip(periods, counts, strict=True)
+    ]
     return Text(
         text=f"Both periods need runs that completed, with a known duration. There are: {'; '.join(texts)}. Choose a "
         "longer period, or name both (baseline and current)."
     )
+
+
+def _whose(found: Attribution) -> str:
+    """What a report is about."""
+    if found.compared_versions is None:
+        return "changed"
+    return f"version {short(found.compared_versions[1], most=40)} changes"
 
 
 def _sentence(text: str) -> str:

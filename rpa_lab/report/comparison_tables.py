@@ -86,6 +86,7 @@ def parts_table(found: Attribution | TailAttribution, *, title: str = "The parts
     ends = [found.change_low_ms, found.change_high_ms]
     sure = None not in ends and (min(ends) > 0 or max(ends) < 0)  # type: ignore[type-var, operator]
     parts = found.parts.with_columns(sure=found.sure).head(_MOST_PARTS)
+    versions = found.compared_versions
     unit = time_unit([abs(change) for change in (found.change_ms, *parts["change_ms"].head(1)) if change is not None])
     rows = [
         (
@@ -105,7 +106,7 @@ def parts_table(found: Attribution | TailAttribution, *, title: str = "The parts
         Column(name="change_ms", label="change", unit="ms", symbol=unit.symbol, signed=True),
         _interval(found.level, unit.symbol),
         Column(name="share", label="of the change", unit="fraction"),
-        Column(name="moved", label="before → now"),
+        Column(name="moved", label="before → now" if versions is None else " → ".join(versions)),
         Column(name="sure", label="sure"),
     )
     left_out = found.parts.height - len(rows)
@@ -120,7 +121,7 @@ def parts_table(found: Attribution | TailAttribution, *, title: str = "The parts
     )
 
 
-def strata_table(strata: pl.DataFrame, *, label: str) -> Table:
+def strata_table(strata: pl.DataFrame, *, label: str, sides: tuple[str, str] = ("before", "now")) -> Table:
     """Runs told apart: how many of each kind there were, how long they took, and what that makes of the change.
 
     Parameters
@@ -129,6 +130,8 @@ def strata_table(strata: pl.DataFrame, *, label: str) -> Table:
         `Attribution.strata`, or `Attribution.versions`.
     label : str
         What a kind is, in words.
+    sides : tuple of str
+        What the sides are called: `Attribution.side_names`.
 
     Returns
     -------
@@ -141,10 +144,10 @@ def strata_table(strata: pl.DataFrame, *, label: str) -> Table:
     )
     labels = {
         first: label,
-        "runs_before": "runs before",
-        "runs_after": "runs now",
-        "mean_before_ms": "before",
-        "mean_after_ms": "now",
+        "runs_before": f"runs {sides[0]}",
+        "runs_after": f"runs {sides[1]}",
+        "mean_before_ms": sides[0],
+        "mean_after_ms": sides[1],
         "mix_ms": "by the mix",
         "inner_ms": "by themselves",
     }
@@ -170,9 +173,8 @@ def kinds_tables(found: Attribution) -> tuple[Table, ...]:
     tuple of Table
         A workflow of one version has no table of versions.
     """
-    by_kind = (
-        () if found.strata is None else (strata_table(found.strata, label=str(found.by).removeprefix("context.")),)
-    )
+    label = str(found.by).removeprefix("context.")
+    by_kind = () if found.strata is None else (strata_table(found.strata, label=label, sides=found.side_names),)
     by_version = (strata_table(found.versions, label="version"),) if found.versions.height > 1 else ()
     return by_kind + by_version
 

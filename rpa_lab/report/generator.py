@@ -36,7 +36,8 @@ __all__ = ["FORMATS", "Rendered", "ReportGenerator", "slug"]
 
 _LOOKS_HASHED = re.compile(r"(^|-)[0-9a-f]{8}$")
 
-_TWO_PERIODS = {"baseline", "current", "by"}  # a notebook that declares all of these holds two periods side by side
+_PERIODS = ("baseline", "current")
+_TWO_SIDES = {*_PERIODS, "by", "versions"}  # a notebook that declares all of these holds two sides against each other
 
 FORMATS = ("html", "json")
 """What a report can be written as; the executed notebook is always kept."""
@@ -136,8 +137,8 @@ class ReportGenerator:
         values = {name: value for name, value in given.items() if value is not None} | dict(parameters or {})
         declared = _check_parameters(values, source)
         self._check_store(workflow_id, period)
-        if declared >= _TWO_PERIODS:
-            self._check_two_periods(workflow_id, values)
+        if declared >= _TWO_SIDES:
+            self._check_two_sides(workflow_id, values)
         base = _file_name(source.stem, values)
         executed, report = _execute(source, self.out / base, values, progress or _silent, timeout_s)
         page = write_html(report, self.out / f"{base}.html") if "html" in formats else None
@@ -153,17 +154,25 @@ class ReportGenerator:
             )
         self.store.check_workflow(workflow_id)
 
-    def _check_two_periods(self, workflow_id: str | None, values: Mapping[str, Any]) -> None:
-        """What would fail in the notebook: periods that overlap or can't be read, and what tells no run apart."""
+    def _check_two_sides(self, workflow_id: str | None, values: Mapping[str, Any]) -> None:
+        """What would fail in the notebook: periods that overlap, versions unknown, and what tells no run apart."""
         from rpa_lab.analysis.attribution.period_work import completed_runs, ended_runs
+        from rpa_lab.analysis.attribution.sides import check_versions
         from rpa_lab.analysis.attribution.strata import columns_of, with_strata
-        from rpa_lab.analysis.before_after import periods_of
+        from rpa_lab.analysis.before_after import periods_of, two_versions
 
-        by = values.get("by")
+        by, said, periods = values.get("by"), values.get("versions"), {name: values.get(name) for name in _PERIODS}
         columns = columns_of(by)
-        spans = periods_of(self.store, values["period"], baseline=values.get("baseline"), current=values.get("current"))
+        versions = None if said is None else two_versions(said, **periods)
+        if versions is None:
+            spans = periods_of(self.store, values["period"], **periods)
+        else:
+            if workflow_id is None:
+                raise InputError(f"versions are {quote(said)} without a workflow; name the one whose versions they are")
+            check_versions(self.store, workflow_id, versions)
+            spans = (self.store.span(values["period"]),) * 2
         if columns:
-            ended = ended_runs(self.store, spans, columns=columns, workflow_id=workflow_id)
+            ended = ended_runs(self.store, spans, columns=columns, workflow_id=workflow_id, versions=versions)
             if ended.height:
                 with_strata(completed_runs(ended), by=by)
 
@@ -211,9 +220,14 @@ def _find(notebook: str) -> Path:
 
 
 def _file_name(notebook: str, values: Mapping[str, Any]) -> str:
-    """What was asked, as a name: notebook, workflow, period, against which other one, and what tells runs apart."""
+    """What was asked, as a name: notebook, workflow, period, against which other one, and what tells runs apart.
+
+    Of versions the two stand before the period.
+    """
     asked = {name: str(value) for name, value in values.items() if value is not None}
-    parts = [notebook, asked.get("workflow_id", ""), asked.get("current", asked["period"])]
+    versions = values.get("versions") or []
+    of_versions = " against ".join(map(str, reversed(versions)))
+    parts = [notebook, asked.get("workflow_id", ""), of_versions, asked.get("current", asked["period"])]
     for word, name in (("against", "baseline"), ("by", "by")):
         parts += [word, asked[name]] if name in asked else []
     return "-".join(slug(part) for part in parts if part)

@@ -51,6 +51,20 @@ def _rows(chart: alt.LayerChart) -> list[dict[str, Any]]:
     return rows
 
 
+def test_of_versions_means_and_title_say_which(parts: pl.DataFrame, draw: Draw) -> None:
+    chart = _draw(parts, versions=("2.3", "2.4"))
+
+    assert [row["name"] for row in _rows(chart)][:: parts.height + 1] == ["mean with 2.3", "mean with 2.4"]
+    assert Chart.of(chart).title.startswith("Runs with 2.4 take 11.2 s longer; 9.8 s of it because ")
+    assert "mean with 2.4" in draw(chart)
+    alike = _draw(
+        parts.with_columns(notable=False), versions=("v" * 40 + "1", "v" * 40 + "2"), current_mean_ms=46_010.0
+    )
+    names = [row["name"] for row in _rows(alike)][:: parts.height + 1]
+    assert len(set(names)) == 2
+    assert "take as long as with v" in Chart.of(alike).title
+
+
 def test_each_part_begins_where_the_one_above_it_ends(parts: pl.DataFrame, draw: Draw) -> None:
     chart = _draw(parts.sample(fraction=1, shuffle=True, seed=3))
     rows = _rows(chart)
@@ -62,7 +76,7 @@ def test_each_part_begins_where_the_one_above_it_ends(parts: pl.DataFrame, draw:
         "login: takes less time",
         "form › submit: more attempts",
         "scan: new step",
-        "other runs than before",
+        "other kinds of runs",
         "mean after",
     ]
     bars = rows[1:-1]

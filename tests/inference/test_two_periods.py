@@ -10,14 +10,18 @@ from rpa_lab.inference.two_periods import Figures, drawn_days, figures_of_two_pe
 Floats = npt.NDArray[np.float64]
 
 
-def _differences(before: Floats, now: Floats, *, seed: int = 0, later_first: bool = False) -> Figures:
+def _differences(
+    before: Floats, now: Floats, *, seed: int = 0, later_first: bool = False, together: bool = False
+) -> Figures:
     """Of the means of columns."""
 
     def figures(first: Floats, second: Floats) -> Floats:
         moved: Floats = second @ now / second.sum(axis=1)[:, None] - first @ before / first.sum(axis=1)[:, None]
         return moved
 
-    return figures_of_two_periods(figures, (len(before), len(now)), seed=seed, later_first=later_first)
+    return figures_of_two_periods(
+        figures, (len(before), len(now)), seed=seed, later_first=later_first, together=together
+    )
 
 
 def _samples(seed: int, days: int, columns: int) -> tuple[Floats, Floats]:
@@ -81,6 +85,24 @@ def test_days_of_the_two_periods_are_drawn_for_themselves() -> None:
     again = drawn_days((20, 20), seed=4)
     assert (first == again[0]).all()
     assert (second == again[1]).all()
+
+
+def test_days_of_both_are_drawn_at_once_where_they_are_the_same_days() -> None:
+    first, second = drawn_days((20, 20), seed=4, together=True)
+    assert (first == second).all()
+
+    before, now = _samples(0, 14, 3)
+    common = np.random.default_rng(5).normal(0, 20, (14, 1))  # a slow day is slow for both
+    found = _differences(before + common, now + common, together=True)
+    for column in range(3):
+        paired = stats.ttest_rel(now[:, column], before[:, column])
+        between = paired.confidence_interval(0.95)
+        assert found.value[column] / found.error[column] == pytest.approx(paired.statistic)
+        assert found.freedom[column] == pytest.approx(13)
+        assert found.high[column] - found.low[column] == pytest.approx(between.high - between.low, rel=0.1)
+        assert found.p_values(slice(column, column + 1))[0] == pytest.approx(paired.pvalue, abs=0.05)
+    apart = _differences(before + common, now + common)
+    assert ((apart.high - apart.low) > 5 * (found.high - found.low)).all()
 
 
 def test_what_no_day_changes_is_bounded_by_itself() -> None:

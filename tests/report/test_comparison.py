@@ -15,7 +15,7 @@ from rpa_lab.analysis.before_after import from_first_to_last, periods_of
 from rpa_lab.report import comparison as words
 from rpa_lab.report import comparison_tables as tables
 from rpa_lab.report.block import Chart, Kpis, Table, Text
-from rpa_lab.report.generator import Rendered, ReportGenerator
+from rpa_lab.report.generator import Rendered, ReportGenerator, slug
 from rpa_lab.simulate import SlowStep, fleet
 from rpa_lab.storage.store import TimeSeriesStore
 
@@ -234,6 +234,40 @@ def test_the_page_says_what_the_analyzers_say(rendered: Rendered, lab: Lab) -> N
     assert 'since 5 October, the day of "the portal moved"' in rendered.report.summary
     assert "fetch order +" in _json_of(charts[3])
     assert "the portal moved" in _json_of(charts[3])
+
+
+def test_two_versions_become_a_page_too(lab: Lab, tmp_path: Path) -> None:
+    first, second = lab.executions("all", workflow_id="order_entry")["workflow_version"].unique().sort()[:2]
+    done = ReportGenerator(lab.store, out=tmp_path).run(
+        "comparison", workflow_id="order_entry", period="all", parameters={"versions": [first, second], "by": "host"}
+    )
+    report, found = done.report, lab.attribution("order_entry", versions=(first, second), period="all", by="host")
+    blocks = list(report.blocks())
+
+    assert done.notebook.name == f"comparison-order_entry-{slug(f'{second} against {first}')}-all-by-host.ipynb"
+    assert report.title == f"What version {second} changes in order_entry"
+    assert report.period.text.startswith(f"version {second} against {first}, 7 September to 1 November 2026")
+    assert report.summary == found.sentence
+    assert "All workflows" not in [section.title for section in report.sections]
+    (kpis,) = (block for block in blocks if isinstance(block, Kpis))
+    assert [tile.label for tile in kpis.tiles[:2]] == [f"Mean with {first}", f"Mean with {second}"]
+    by_title = {block.title: block for block in blocks if isinstance(block, Table)}
+    assert f"{first} → {second}" in by_title["The parts of the change"].headings
+    assert f"runs with {second}" in by_title["By host"].headings
+    assert {row[1] for row in by_title["Two versions: durations"].rows} == {first, second}
+
+
+def test_versions_are_named_in_doubts_and_where_nothing_is_to_compare(found: Attribution) -> None:
+    versions = replace(found, compared_versions=("1", "2"))
+    failing = replace(versions, baseline_failure_share=0.02, current_failure_share=0.3)
+    assert any("30 % of the runs with 2 did not complete, 2.0 % with 1:" in text for text in words.doubts(failing))
+    few = replace(versions, basis="these runs only", baseline_days=9)
+    assert any("One of the versions has runs on 9 days only" in text for text in words.doubts(few))
+    nothing = words.where_to_look(replace(versions, change_ms=None, current_runs=0)).text
+    assert nothing.startswith("Both versions need runs that completed")
+    assert "2: 0 runs" in nothing
+    assert "count" in words.beside(found)
+    assert "count" not in words.beside(versions)
 
 
 def test_the_mean_is_judged_once_on_a_page(rendered: Rendered) -> None:

@@ -217,6 +217,9 @@ def test_what_can_not_work_is_refused_before_anything_starts(
         ({"baseline": "2026-11-02/2026-11-04", "current": "2026-11-03"}, InputError, "overlap; expected two periods"),
         ({"baseline": "octember"}, InputError, "can't be understood"),
         ({"baseline": "2027-01"}, InputError, "leaves nothing after it"),
+        ({"versions": ["1", "1"]}, InputError, "expected two names that differ"),
+        ({"versions": ["1", "2"], "baseline": "7d"}, InputError, "baseline is '7d' beside versions"),
+        ({"versions": ["no", "2"]}, UnknownNameError, "has no run of version 'no'"),
     ],
 )
 def test_two_periods_and_what_tells_runs_apart_are_checked_before_anything_starts(
@@ -232,7 +235,7 @@ def test_files_are_named_for_what_was_asked(store: Path, tmp_path: Path) -> None
     """Reports of other periods, or by other kinds of runs, don't overwrite one another."""
     source = _notebook(tmp_path / "mine.ipynb", "1 / 0")
     told = json.loads(source.read_text(encoding="utf-8"))
-    told["cells"][0]["source"] += "\nbaseline = current = by = None"
+    told["cells"][0]["source"] += "\nbaseline = current = by = versions = None"
     source.write_text(json.dumps(told), encoding="utf-8")
     asked: list[dict[str, Any]] = [
         {},

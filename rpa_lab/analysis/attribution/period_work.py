@@ -1,4 +1,6 @@
-"""What the completed runs of two periods did, day by day: how long they took, and how much of it at which step.
+"""What the completed runs of two sides did, day by day: how long they took, and how much of it at which step.
+
+Sides are two periods, or two versions in one period.
 
 Runs belong to the day on which they start, with all of their steps, also those of the day after. Steps are read a few
 days at a time, put to their runs and summed up by day and node at once, so that two months of 7 million steps each
@@ -42,7 +44,7 @@ _STEPS = ("execution_id", "workflow_id", "node_id", "status", "duration_ms", "re
 
 @dataclass(frozen=True, slots=True)
 class PeriodWork:
-    """Two periods' completed runs, summed up; `side` is 0 in the baseline and 1 in the current period.
+    """Two sides' completed runs, summed up; `side` is 0 in the baseline and 1 in the current period.
 
     Attributes
     ----------
@@ -65,9 +67,14 @@ class PeriodWork:
 
 
 def ended_runs(
-    store: TimeSeriesStore, spans: tuple[Span, Span], *, columns: Sequence[str] = (), workflow_id: str | None = None
+    store: TimeSeriesStore,
+    spans: tuple[Span, Span],
+    *,
+    columns: Sequence[str] = (),
+    workflow_id: str | None = None,
+    versions: tuple[str, str] | None = None,
 ) -> pl.DataFrame:
-    """The runs of both periods that have ended, however: side, workflow_id, execution_id, status, day and more.
+    """The runs of both sides that have ended, however: side, workflow_id, execution_id, status, day and more.
 
     Parameters
     ----------
@@ -79,6 +86,8 @@ def ended_runs(
         Which columns of executions besides.
     workflow_id : str, optional
         Only its runs.
+    versions : tuple of str, optional
+        Only runs of these: of the first one on side 0, of the second on side 1.
 
     Returns
     -------
@@ -87,14 +96,15 @@ def ended_runs(
         unknown), and `columns`.
     """
     wanted = ["execution_id", "workflow_id", "status", "started_at", "completed_at", "duration_ms"]
+    read = list(dict.fromkeys([*wanted, *columns, *(["workflow_version"] if versions else [])]))
     took = (pl.col("duration_ms") * 1000).round().cast(pl.Int64)
     begun = pl.coalesce("started_at", pl.col("completed_at") - pl.duration(microseconds=took))
 
     def query() -> pl.LazyFrame:
         sides = [
-            store.scan("executions", span, columns=[*wanted, *columns], workflow_id=workflow_id).with_columns(
-                side=pl.lit(side, pl.Int8)
-            )
+            store.scan("executions", span, columns=read, workflow_id=workflow_id)
+            .filter(pl.col("workflow_version") == versions[side] if versions else pl.lit(value=True))
+            .with_columns(side=pl.lit(side, pl.Int8))
             for side, span in enumerate(spans)
         ]
         return (
@@ -115,13 +125,15 @@ def ended_runs(
     return store.collect(query)
 
 
-def completed_runs(ended: pl.DataFrame) -> pl.DataFrame:
+def completed_runs(ended: pl.DataFrame, *, together: bool = False) -> pl.DataFrame:
     """Those that completed, with a known duration, each with its number, its unit, and what is drawn anew.
 
     Parameters
     ----------
     ended : DataFrame
         From `ended_runs`.
+    together : bool
+        Whether the days of both sides are drawn at once: a day then has one number, whichever side ran on it.
 
     Returns
     -------
@@ -130,6 +142,7 @@ def completed_runs(ended: pl.DataFrame) -> pl.DataFrame:
         which day, or group of runs, of its workflow and side, from 0 on.
     """
     side = ["workflow_id", "side"]
+    of_day = ["workflow_id"] if together else side
     days = pl.col("day").n_unique().over(side)
     both = pl.col("side").n_unique().over("workflow_id") == 2
     by_days = both & (pl.col("_days").min().over("workflow_id") >= LEAST_DAYS)
@@ -142,10 +155,11 @@ def completed_runs(ended: pl.DataFrame) -> pl.DataFrame:
         .with_columns(_days=days)
         .with_columns(
             basis=pl.when(by_days).then(pl.lit(DAYS)).otherwise(pl.lit(THESE_RUNS)),
-            _unit=pl.when(by_days).then(pl.col("day").rank("dense").over(side)).otherwise(by_lot),
+            _day=pl.col("day").rank("dense").over(of_day).cast(pl.Int64) - 1,
+            _lot=by_lot.rank("dense").over(side).cast(pl.Int64) - 1,
         )
-        .with_columns(unit=pl.col("_unit").rank("dense").over(side).cast(pl.Int64) - 1)
-        .drop("_days", "_unit")
+        .with_columns(unit=pl.when(by_days).then("_day").otherwise("_lot"))
+        .drop("_days", "_day", "_lot")
     )
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from rpa_lab.analysis.attribution.parts import by_cause, corrected_parts
 from rpa_lab.analysis.attribution.tail import TailAttribution
 from rpa_lab.analysis.attribution.words import change_text, part_text
+from rpa_lab.analysis.before_after import days_text
 from rpa_lab.analysis.changes import ChangePoint, since_text
 from rpa_lab.inference.intervals import DAYS
 from rpa_lab.inference.shift import LEAST_A_SIDE
@@ -28,12 +29,14 @@ _SURER: Final = 0.2  # the part of the errors allowed for that parts may have wh
 class Attribution(Result):
     """Why one workflow's completed runs take longer, or less long, in a current period than in a baseline.
 
+    Or with a version than with another.
+
     Attributes
     ----------
     workflow_id : str
         The workflow.
     baseline_period, current_period : str
-        Half-open UTC bounds.
+        Half-open UTC bounds; of versions those in which both were looked for.
     tz : str
         The zone whose days are drawn.
     baseline_mean_ms, current_mean_ms : float or None
@@ -69,7 +72,9 @@ class Attribution(Result):
     by : str or None
         What `strata` are.
     change_point : ChangePoint or None
-        Since when its first sure cause has been one; None where none is sure, or no level moved.
+        Since when its first sure cause has been one; None where none is sure, or no level moved, and of versions.
+    compared_versions : tuple of str or None
+        The version in place of the baseline, and the one in place of the current period; None of periods.
     workflows : int
         Among how many workflows it was judged: for that number p-values are corrected. 1: it was asked for by itself.
     warnings : tuple of str
@@ -104,6 +109,7 @@ class Attribution(Result):
     level: float
     by: str | None = None
     change_point: ChangePoint | None = None
+    compared_versions: tuple[str, str] | None = None
     workflows: int = 1
     warnings: tuple[str, ...] = ()
 
@@ -134,6 +140,23 @@ class Attribution(Result):
         return None if along.is_empty() else along.row(0, named=True)
 
     @property
+    def side_names(self) -> tuple[str, str]:
+        """What the sides are called beside their figures: before and now, or with which version."""
+        if self.compared_versions is None:
+            return "before", "now"
+        first, second = self.compared_versions
+        return f"with {first}", f"with {second}"
+
+    @property
+    def sides_text(self) -> str:
+        """What is held against what, in words, by the days of its zone."""
+        before, now = (days_text(period, tz=self.tz) for period in (self.baseline_period, self.current_period))
+        if self.compared_versions is None:
+            return f"{now} against {before} ({self.tz})"
+        first, second = self.compared_versions
+        return f"version {second} against {first}, {now} ({self.tz})"
+
+    @property
     def chance_text(self) -> str:
         """How likely chance is, in words: p, or q where it was judged among others."""
         if self.p_value is None:
@@ -147,7 +170,7 @@ class Attribution(Result):
         """What it says: the change, and the parts that matter; or that nothing is sure."""
         if self.change_ms is None:
             return f"Runs of {self.workflow_id} can't be compared: {self.warnings[0]}."
-        said = f"Runs of {self.workflow_id} take {change_text(self.change_ms, self.change_percent)}"
+        said = self._change()
         if self.p_value is None:
             return f"{said}, undecided whether that is more than chance: {self.chance_text}.{self._beside()}"
         if not self.significant:
@@ -167,6 +190,17 @@ class Attribution(Result):
         runs = "" if self.basis == DAYS else " in these runs"
         since = self._since(within=bool(rest))
         return f"{said}, of which{only}{runs} {', '.join([first + since, *rest])}.{against_text}"
+
+    def _change(self) -> str:
+        """How much longer runs take; of versions with which, and than with which."""
+        assert self.change_ms is not None  # else there is nothing to say
+        if self.compared_versions is None:
+            return f"Runs of {self.workflow_id} take {change_text(self.change_ms, self.change_percent)}"
+        first, second = self.compared_versions
+        much = change_text(self.change_ms, self.change_percent, alike="as long as") + (
+            f" than with {first}" if self.change_ms else f" with {first}"
+        )
+        return f"Runs of {self.workflow_id} with version {second} take {much}"
 
     def _along(self, parts: pl.DataFrame, *, against: bool = False) -> pl.DataFrame:
         """Those in the direction of the change; or those against it."""

@@ -52,6 +52,7 @@ class TailAttribution(Result):
     basis: str
     level: float
     parts: pl.DataFrame
+    compared_versions: tuple[str, str] | None = None
 
     @property
     def sure(self) -> pl.Expr:
@@ -62,14 +63,24 @@ class TailAttribution(Result):
     def sentence(self) -> str:
         """What it says, in a sentence."""
         longer = "longer" if self.change_ms >= 0 else "less"
-        said = f"The longest {count_text(self.current_runs, 'run')} took {duration_text(abs(self.change_ms))} {longer}"
+        of, before = (
+            ("", " before")
+            if self.compared_versions is None
+            else [f" with {name}" for name in reversed(self.compared_versions)]
+        )
+        runs = f"The longest {count_text(self.current_runs, 'run')}{of}"
+        said = f"{runs} took {duration_text(abs(self.change_ms))} {longer}"
+        those = f"the longest {self.baseline_runs:,}{before}"
         if self.change_low_ms is None or self.change_high_ms is None:
-            return f"{said} than the longest {self.baseline_runs:,} before."
-        between = f"{duration_text(self.change_low_ms)} to {duration_text(self.change_high_ms)}"
-        return f"{said} ({between}) than the longest {self.baseline_runs:,} before."
+            return f"{said} than {those}."
+        ends = (self.change_low_ms, self.change_high_ms)
+        between = " to ".join(map(duration_text, ends if self.change_ms >= 0 else (-ends[1], -ends[0])))
+        return f"{said} ({between}) than {those}."
 
 
-def longest_runs(completed: pl.DataFrame, *, units: tuple[int, int], seed: int, later_first: bool) -> pl.DataFrame:
+def longest_runs(
+    completed: pl.DataFrame, *, units: tuple[int, int], seed: int, later_first: bool, together: bool = False
+) -> pl.DataFrame:
     """The runs that are among the longest of their period, in some resample of its days at least.
 
     Parameters
@@ -78,7 +89,7 @@ def longest_runs(completed: pl.DataFrame, *, units: tuple[int, int], seed: int, 
         One workflow's, from `rpa_lab.analysis.attribution.period_work.completed_runs`.
     units : tuple of int
         How many days, or groups of runs, each side has.
-    seed, later_first : int, bool
+    seed, later_first, together : int, bool, bool
         As for `rpa_lab.inference.two_periods.figures_of_two_periods`.
 
     Returns
@@ -86,7 +97,7 @@ def longest_runs(completed: pl.DataFrame, *, units: tuple[int, int], seed: int, 
     DataFrame
         Its rows, of each side the longest first, equal ones by id.
     """
-    drawn = drawn_days(units, seed=seed, later_first=later_first)
+    drawn = drawn_days(units, seed=seed, later_first=later_first, together=together)
     sides = []
     for side, weights in enumerate(drawn):
         runs = completed.filter(pl.col("side") == side).sort("duration_us", "execution_id", descending=[True, False])
@@ -104,6 +115,7 @@ def tail_attribution(
     level: float,
     seed: int,
     later_first: bool,
+    together: bool = False,
 ) -> TailAttribution:
     """Split the change of the longest runs' mean duration.
 
@@ -115,7 +127,7 @@ def tail_attribution(
         All runs of the workflow, of which these are the longest.
     steps : DataFrame
         Of the longest: from `rpa_lab.analysis.attribution.period_work.steps_of_runs`.
-    units, seed, later_first
+    units, seed, later_first, together
         As for `longest_runs`.
     level : float
         Nominal coverage of the intervals, fraction 0-1.
@@ -141,6 +153,7 @@ def tail_attribution(
         level=level,
         seed=seed,
         later_first=later_first,
+        together=together,
     )
     before, now = (side.drawn(np.ones((1, units[number]))) for number, side in enumerate(sides))
     means = [float(work.duration[0, 0] / work.runs[0, 0]) / 1000 for work in (before, now)]

@@ -15,7 +15,7 @@ __all__ = ["cause_text", "change_text", "part_text"]
 _NOUNS: Final = {"robot": "robot", "host": "host"}
 
 
-def change_text(change_ms: float, percent: float | None) -> str:
+def change_text(change_ms: float, percent: float | None, *, alike: str = "as long as before") -> str:
     """How much longer runs take.
 
     Examples
@@ -24,7 +24,7 @@ def change_text(change_ms: float, percent: float | None) -> str:
     ('11.2 s longer (24 %)', '830 ms less (2.0 %)', 'as long as before')
     """
     if not change_ms:
-        return "as long as before"
+        return alike
     of = "" if percent is None or abs(percent) == inf else f" ({_percent(percent / 100)})"
     return f"{duration_text(abs(change_ms))} {'longer' if change_ms > 0 else 'less'}{of}"
 

@@ -10,46 +10,16 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from rpa_lab.analysis.attribution import analyzer as analyzer_module
-from rpa_lab.analysis.attribution import period_work
+from rpa_lab.analysis.attribution import chance, period_work
 from rpa_lab.analysis.attribution.analyzer import Attribution, AttributionAnalyzer
 from rpa_lab.analysis.changes import ChangePoint, RecordedChange
 from rpa_lab.errors import InputError, UnknownNameError
 from rpa_lab.simulate import SlowStep, fleet
 from rpa_lab.storage.store import TimeSeriesStore
 from tests import oracles, strategies
+from tests.analysis.attribution.recorded import START, days_of, run_of, store_of
 
 BEFORE, NOW = "2026-10", "2026-11"
-START = datetime(2026, 10, 1, tzinfo=UTC)
-
-
-def _run(name: str, day: int, ms: float, steps: list[tuple[str, float | None, int]], **said: Any) -> list[Any]:
-    """An execution that starts at 9 o'clock on a day since October began, and its steps: node, ms, retries."""
-    at = START + timedelta(days=day, hours=9)
-    run: dict[str, Any] = {
-        "execution_id": name,
-        "workflow_id": "w",
-        "status": "completed",
-        "started_at": at,
-        "duration_ms": ms,
-    }
-    run |= {"completed_at": at + timedelta(milliseconds=ms)} | said
-    rows = [
-        {"execution_id": name, "workflow_id": "w", "node_id": node, "action_type": "click", "status": "completed"}
-        | {"started_at": run["started_at"], "completed_at": run["started_at"] + timedelta(milliseconds=took or 0)}
-        | {"duration_ms": took, "retry_count": retries, "step_index": index}
-        for index, (node, took, retries) in enumerate(steps)
-    ]
-    return [run, rows]
-
-
-def _store(folder: Path, runs: list[list[Any]], *, tz: str | None = None) -> TimeSeriesStore:
-    store = TimeSeriesStore(folder, tz=tz, as_of=datetime(2027, 3, 1, tzinfo=UTC))
-    store.write_frame("executions", strategies.frame("executions", [run for run, _ in runs]))
-    steps = [row for _, rows in runs for row in rows]
-    if steps:
-        store.write_frame("steps", strategies.frame("steps", steps))
-    return store
 
 
 def _attribute(store: TimeSeriesStore, **said: Any) -> Attribution:
@@ -60,26 +30,16 @@ def _part(found: Attribution, kind: str, node: str | None = None) -> dict[str, A
     return found.parts.filter((pl.col("kind") == kind) & pl.col("node_id").eq_missing(pl.lit(node))).row(0, named=True)
 
 
-def _days(first: int, count: int, ms: float, *, per_day: int = 3, seed: int = 0, **said: Any) -> list[list[Any]]:
-    """Runs of one step that take about so long; half a second of each is waited."""
-    rng = np.random.default_rng(seed)
-    return [
-        _run(f"{first}-{day}-{number}-{seed}", day, took + 500, [("submit", took, 0)], **said)
-        for day in range(first, first + count)
-        for number, took in enumerate((ms * (1 + rng.normal(0, 0.02, per_day))).tolist())
-    ]
-
-
 def test_six_runs_by_hand(tmp_path: Path) -> None:
     runs = [
-        _run("a", 0, 10_000, [("open", 2_000, 0), ("submit", 4_000, 0)]),
-        _run("b", 1, 10_000, [("open", 2_000, 0), ("submit", 4_000, 0)]),
-        _run("c", 2, 99_000, [("open", 2_000, 0)], status="failed"),
-        _run("d", 31, 11_000, [("open", 2_000, 0), ("submit", 5_000, 0)]),
-        _run("e", 32, 13_000, [("open", 2_000, 0), ("submit", 10_000, 1)]),
-        _run("f", 33, 12_000, [("open", 2_000, 0), ("check", 3_000, 0)], status="cancelled"),
+        run_of("a", 0, 10_000, [("open", 2_000, 0), ("submit", 4_000, 0)]),
+        run_of("b", 1, 10_000, [("open", 2_000, 0), ("submit", 4_000, 0)]),
+        run_of("c", 2, 99_000, [("open", 2_000, 0)], status="failed"),
+        run_of("d", 31, 11_000, [("open", 2_000, 0), ("submit", 5_000, 0)]),
+        run_of("e", 32, 13_000, [("open", 2_000, 0), ("submit", 10_000, 1)]),
+        run_of("f", 33, 12_000, [("open", 2_000, 0), ("check", 3_000, 0)], status="cancelled"),
     ]
-    found = _attribute(_store(tmp_path, runs))
+    found = _attribute(store_of(tmp_path, runs))
 
     assert (found.baseline_mean_ms, found.current_mean_ms, found.change_ms) == (10_000.0, 12_000.0, 2_000.0)
     assert found.change_percent == pytest.approx(20.0)
@@ -171,7 +131,7 @@ def test_shorter_blocks_make_q_and_leave_p_alone(tmp_path: Path, monkeypatch: py
     store.write_frame("executions", made.executions)
     periods = ("2026-10-05/2026-10-19", "2026-10-19/2026-11-02")  # 6^4 = 1,296 ways in blocks of two days
     usual = AttributionAnalyzer(store).attribute_all(*periods).table.sort("workflow_id")
-    monkeypatch.setattr(analyzer_module, "_WAYS_EACH", 450)
+    monkeypatch.setattr(chance, "_WAYS_EACH", 450)
     finer = AttributionAnalyzer(store).attribute_all(*periods).table.sort("workflow_id")
 
     assert finer["p_value"].equals(usual["p_value"])
@@ -181,9 +141,9 @@ def test_shorter_blocks_make_q_and_leave_p_alone(tmp_path: Path, monkeypatch: py
 
 def test_a_run_keeps_its_steps_of_the_next_day(tmp_path: Path) -> None:
     late = START + timedelta(days=3, hours=23, minutes=59)
-    run, rows = _run("late", 0, 3_600_000, [("first", 1_000, 0), ("second", 2_000, 0)], started_at=late)
+    run, rows = run_of("late", 0, 3_600_000, [("first", 1_000, 0), ("second", 2_000, 0)], started_at=late)
     rows[1] |= {"started_at": late + timedelta(minutes=50), "completed_at": late + timedelta(minutes=51)}
-    found = _attribute(_store(tmp_path, [[run, rows], _run("other", 40, 4_000, [("first", 1_000, 0)])]))
+    found = _attribute(store_of(tmp_path, [[run, rows], run_of("other", 40, 4_000, [("first", 1_000, 0)])]))
 
     assert _part(found, "attempts", "second")["before"] == 1.0
     assert _part(found, "waiting")["before"] == 3_597_000.0
@@ -199,12 +159,12 @@ def test_read_a_day_at_a_time_it_is_the_same(tmp_path: Path, monkeypatch: pytest
             ("form > type", 60_000 + 1_000 * day, 1),
             ("close", 5_000, 0),
         ]
-        run, rows = _run(name, 0, hours * 3_600_000, steps, started_at=late)
+        run, rows = run_of(name, 0, hours * 3_600_000, steps, started_at=late)
         for row, minutes in zip(rows, (0.0, 3.5, hours * 60 - 1), strict=True):
             row["started_at"] = late + timedelta(minutes=minutes)
             row["completed_at"] = row["started_at"] + timedelta(milliseconds=row["duration_ms"])
         runs.append([run, rows])
-    store = _store(tmp_path, runs)
+    store = store_of(tmp_path, runs)
     whole = _attribute(store)
     monkeypatch.setattr(period_work, "_ROWS_OF_ONE", 0)
     by_day = _attribute(store)
@@ -217,10 +177,10 @@ def test_read_a_day_at_a_time_it_is_the_same(tmp_path: Path, monkeypatch: pytest
 
 def test_children_are_taken_from_their_parent_and_overlap_is_said(tmp_path: Path) -> None:
     runs = [
-        _run("a", 0, 10_000, [("form", 8_000, 0), ("form > submit", 5_000, 0), ("load", 1_000, 0)]),
-        _run("b", 31, 10_000, [("form", 8_000, 0), ("form > submit", 9_000, 0), ("load", 6_000, 0)]),
+        run_of("a", 0, 10_000, [("form", 8_000, 0), ("form > submit", 5_000, 0), ("load", 1_000, 0)]),
+        run_of("b", 31, 10_000, [("form", 8_000, 0), ("form > submit", 9_000, 0), ("load", 6_000, 0)]),
     ]
-    store = _store(tmp_path, runs)
+    store = store_of(tmp_path, runs)
     found = _attribute(store)
 
     assert [_part(found, "time", "form")[side] for side in ("before", "after")] == [3_000.0, 0.0]
@@ -232,8 +192,8 @@ def test_children_are_taken_from_their_parent_and_overlap_is_said(tmp_path: Path
 
 
 def test_what_is_not_known_is_said(tmp_path: Path) -> None:
-    runs = [_run("a", 0, 1_000, []), _run("b", 31, 2_000, [("open", None, 0)])]
-    found = _attribute(_store(tmp_path, runs))
+    runs = [run_of("a", 0, 1_000, []), run_of("b", 31, 2_000, [("open", None, 0)])]
+    found = _attribute(store_of(tmp_path, runs))
 
     assert "1 run without a step: all of their time counts as waiting" in found.warnings
     assert "of 1 steps it isn't known how long they took: their time counts as waiting" in found.warnings
@@ -241,8 +201,8 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
 
 
 def test_a_slow_step_is_named_with_its_bounds(tmp_path: Path) -> None:
-    runs = [*_days(0, 31, 1_000), *_days(31, 30, 1_300, seed=1)]
-    found = _attribute(_store(tmp_path, runs))
+    runs = [*days_of(0, 31, 1_000), *days_of(31, 30, 1_300, seed=1)]
+    found = _attribute(store_of(tmp_path, runs))
 
     assert (found.basis, found.significant, found.warnings[:-1]) == ("days", True, ())
     slower = found.parts.row(0, named=True)
@@ -266,7 +226,7 @@ def test_a_slow_step_is_named_with_its_bounds(tmp_path: Path) -> None:
 
 
 def test_nothing_is_called_sure_where_nothing_changed(tmp_path: Path) -> None:
-    found = _attribute(_store(tmp_path, [*_days(0, 31, 1_000), *_days(31, 30, 1_000, seed=1)]))
+    found = _attribute(store_of(tmp_path, [*days_of(0, 31, 1_000), *days_of(31, 30, 1_000, seed=1)]))
 
     assert found.significant is False
     assert "no more than chance explains" in found.sentence
@@ -274,8 +234,8 @@ def test_nothing_is_called_sure_where_nothing_changed(tmp_path: Path) -> None:
 
 
 def test_of_few_days_runs_are_drawn_and_it_says_so(tmp_path: Path) -> None:
-    runs = [*_days(0, 9, 1_000, per_day=8), *_days(31, 9, 1_300, per_day=8, seed=1)]
-    found = _attribute(_store(tmp_path, runs))
+    runs = [*days_of(0, 9, 1_000, per_day=8), *days_of(31, 9, 1_300, per_day=8, seed=1)]
+    found = _attribute(store_of(tmp_path, runs))
 
     assert found.basis == "these runs only"
     assert found.warnings[0].startswith("with fewer than 10 days with runs a side intervals speak of these runs only")
@@ -286,13 +246,13 @@ def test_of_few_days_runs_are_drawn_and_it_says_so(tmp_path: Path) -> None:
     assert ", of which in these runs 297 ms" in found.sentence
     assert "sure" not in found.sentence
     assert not AttributionAnalyzer(TimeSeriesStore(tmp_path)).attribute_all(BEFORE, NOW).table["sure_part"].any()
-    ten = [*_days(0, 10, 1_000, per_day=8), *_days(31, 10, 1_300, per_day=8, seed=1)]
-    assert _attribute(_store(tmp_path / "ten", ten)).basis == "days"
+    ten = [*days_of(0, 10, 1_000, per_day=8), *days_of(31, 10, 1_300, per_day=8, seed=1)]
+    assert _attribute(store_of(tmp_path / "ten", ten)).basis == "days"
 
 
 def test_with_too_few_days_for_a_verdict_no_part_is_called_sure(tmp_path: Path) -> None:
-    runs = [*_days(0, 3, 1_000, per_day=40), *_days(31, 3, 1_300, per_day=40, seed=1)]
-    found = _attribute(_store(tmp_path, runs))
+    runs = [*days_of(0, 3, 1_000, per_day=40), *days_of(31, 3, 1_300, per_day=40, seed=1)]
+    found = _attribute(store_of(tmp_path, runs))
 
     assert found.sentence.startswith("Runs of w take ")
     assert "undecided whether that is more than chance: 5 days a side are needed at least" in found.sentence
@@ -304,7 +264,7 @@ def test_with_too_few_days_for_a_verdict_no_part_is_called_sure(tmp_path: Path) 
 
 def test_a_sure_part_is_never_denied(tmp_path: Path) -> None:
     """Of a change of which only a small part, or one against it, is sure: it is named."""
-    found = _attribute(_store(tmp_path, [*_days(0, 31, 1_000), *_days(31, 30, 1_300, seed=1)]))
+    found = _attribute(store_of(tmp_path, [*days_of(0, 31, 1_000), *days_of(31, 30, 1_300, seed=1)]))
     rows: dict[str, list[float | bool]] = {
         "change_ms": [280.0, 3.0],
         "low_ms": [-9.0, 2.0],
@@ -321,7 +281,7 @@ def test_a_sure_part_is_never_denied(tmp_path: Path) -> None:
 
 
 def test_what_was_changed_stands_in_brackets_within_a_list(tmp_path: Path) -> None:
-    found = _attribute(_store(tmp_path, [*_days(0, 31, 1_000), *_days(31, 30, 1_300, seed=1)]))
+    found = _attribute(store_of(tmp_path, [*days_of(0, 31, 1_000), *days_of(31, 30, 1_300, seed=1)]))
     change = RecordedChange(
         at=datetime(2026, 11, 2, tzinfo=UTC), kind="note", workflow_id="w", version=None, host=None,
         text="new selector", days_away=1.0,
@@ -338,10 +298,10 @@ def test_what_was_changed_stands_in_brackets_within_a_list(tmp_path: Path) -> No
 
 
 def test_more_runs_of_a_slow_host_are_mix(tmp_path: Path) -> None:
-    quick = [*_days(0, 20, 1_000, per_day=9, host="a"), *_days(31, 20, 1_000, per_day=5, host="a", seed=1)]
-    slow = [*_days(0, 20, 3_000, per_day=2, host="b", seed=2), *_days(31, 20, 3_000, per_day=6, host="b", seed=3)]
-    rare = [*_days(0, 20, 1_000, per_day=2, host="c", seed=4)]
-    store = _store(tmp_path, [*quick, *slow, *rare])
+    quick = [*days_of(0, 20, 1_000, per_day=9, host="a"), *days_of(31, 20, 1_000, per_day=5, host="a", seed=1)]
+    slow = [*days_of(0, 20, 3_000, per_day=2, host="b", seed=2), *days_of(31, 20, 3_000, per_day=6, host="b", seed=3)]
+    rare = [*days_of(0, 20, 1_000, per_day=2, host="c", seed=4)]
+    store = store_of(tmp_path, [*quick, *slow, *rare])
     plain, found = _attribute(store), _attribute(store, by="host")
 
     assert (plain.parts["kind"][0], plain.strata) == ("time", None)
@@ -357,17 +317,17 @@ def test_more_runs_of_a_slow_host_are_mix(tmp_path: Path) -> None:
     others = strata.filter(stratum="(others)").row(0, named=True)
     assert [others[name] for name in ("runs_before", "runs_after", "mean_after_ms")] == [40, 0, None]
     assert strata["mix_ms"].sum() == pytest.approx(first["change_ms"])
-    assert "what has fewer than 30 runs in one of the periods is one stratum, (others)" in found.warnings
+    assert "what has fewer than 30 runs on one of the sides is one stratum, (others)" in found.warnings
     assert strata.select(pl.col("mix_ms").sum() + pl.col("inner_ms").sum()).item() == pytest.approx(found.change_ms)
 
 
 def test_strata_may_be_what_a_context_says_at_its_start_or_end(tmp_path: Path) -> None:
-    plain = [*_days(0, 12, 1_000, per_day=4), *_days(31, 12, 1_000, per_day=3, seed=1)]
+    plain = [*days_of(0, 12, 1_000, per_day=4), *days_of(31, 12, 1_000, per_day=3, seed=1)]
     slow = [
-        *_days(0, 12, 2_000, per_day=3, seed=2, context='{"variant": "plain"}', end_context='{"variant": "slow"}'),
-        *_days(31, 12, 2_000, per_day=9, seed=3, context='{"variant": "slow"}'),
+        *days_of(0, 12, 2_000, per_day=3, seed=2, context='{"variant": "plain"}', end_context='{"variant": "slow"}'),
+        *days_of(31, 12, 2_000, per_day=9, seed=3, context='{"variant": "slow"}'),
     ]
-    found = _attribute(_store(tmp_path, [*plain, *slow]), by="context.variant")
+    found = _attribute(store_of(tmp_path, [*plain, *slow]), by="context.variant")
 
     assert found.strata is not None
     assert found.strata.sort("stratum").select("stratum", "runs_before", "runs_after").rows() == [
@@ -381,11 +341,11 @@ def test_strata_may_be_what_a_context_says_at_its_start_or_end(tmp_path: Path) -
 
 def test_versions_are_a_view_and_no_strata(tmp_path: Path) -> None:
     runs = [
-        *_days(0, 12, 1_000, workflow_version="1"),
-        *_days(31, 6, 1_000, seed=1, workflow_version="1"),
-        *_days(37, 6, 1_600, seed=2, workflow_version="2"),
+        *days_of(0, 12, 1_000, workflow_version="1"),
+        *days_of(31, 6, 1_000, seed=1, workflow_version="1"),
+        *days_of(37, 6, 1_600, seed=2, workflow_version="2"),
     ]
-    store = _store(tmp_path, runs)
+    store = store_of(tmp_path, runs)
     found = _attribute(store)
 
     assert found.versions.sort("workflow_version").select("workflow_version", "runs_before", "runs_after").rows() == [
@@ -408,14 +368,14 @@ def test_the_tail_is_split_the_same_way(tmp_path: Path) -> None:
 
     def days(first: int, long_ms: float) -> list[list[Any]]:
         return [
-            _run(f"{first}-{day}-{n}", day, ms + 500, [("submit", ms, 0)])
+            run_of(f"{first}-{day}-{n}", day, ms + 500, [("submit", ms, 0)])
             for day in range(first, first + 20)
             for n in range(25)
             for ms in [(long_ms if n == 0 else 1_000.0) * (1 + rng.normal(0, 0.05))]
         ]
 
     runs = [*days(0, 5_000), *days(31, 9_000)]
-    found = _attribute(_store(tmp_path, runs))
+    found = _attribute(store_of(tmp_path, runs))
     tail = found.tail
 
     assert tail is not None
@@ -436,14 +396,14 @@ def test_the_tail_is_split_the_same_way(tmp_path: Path) -> None:
 
 
 def test_without_400_runs_a_side_there_is_no_tail(tmp_path: Path) -> None:
-    found = _attribute(_store(tmp_path, [*_days(0, 14, 1_000), *_days(31, 14, 1_000, seed=1)]))
+    found = _attribute(store_of(tmp_path, [*days_of(0, 14, 1_000), *days_of(31, 14, 1_000, seed=1)]))
 
     assert found.tail is None
     assert found.warnings[-1] == "the longest runs are not looked at: 400 a side are needed, one has 42"
 
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
-    store = _store(tmp_path, _days(0, 3, 1_000))
+    store = store_of(tmp_path, days_of(0, 3, 1_000))
     analyzer = AttributionAnalyzer(store)
 
     with pytest.raises(UnknownNameError, match="the store has no workflow 'v'"):
@@ -462,7 +422,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
 
 
 def test_it_shows_itself_and_becomes_plain_data(tmp_path: Path) -> None:
-    found = _attribute(_store(tmp_path, [*_days(0, 12, 1_000), *_days(31, 12, 1_300, seed=1)]), by="host")
+    found = _attribute(store_of(tmp_path, [*days_of(0, 12, 1_000), *days_of(31, 12, 1_300, seed=1)]), by="host")
 
     assert found.to_dict()["parts"][0]["kind"] == "time"
     assert found.to_frame() is found.parts
@@ -470,10 +430,10 @@ def test_it_shows_itself_and_becomes_plain_data(tmp_path: Path) -> None:
 
 
 def test_days_are_those_of_the_stores_zone(tmp_path: Path) -> None:
-    runs = _days(0, 3, 1_000)
+    runs = days_of(0, 3, 1_000)
     for run, _ in runs:
         run["started_at"] = run["started_at"].replace(hour=0)
-    new_york = _attribute(_store(tmp_path, [*runs, *_days(31, 3, 1_000)], tz="America/New_York"))
+    new_york = _attribute(store_of(tmp_path, [*runs, *days_of(31, 3, 1_000)], tz="America/New_York"))
 
     assert new_york.tz == "America/New_York"
     assert new_york.baseline_days == 2  # midnight of 1 October UTC is still September there
