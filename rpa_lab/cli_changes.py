@@ -284,9 +284,8 @@ def _parts(found: Attribution, of: Attribution | TailAttribution) -> pl.DataFram
     """The parts of a whole attribution, or of its longest runs."""
     import polars as pl
 
-    from rpa_lab.inference.intervals import DAYS
-
     from rpa_lab.analysis.attribution.words import cause_text
+    from rpa_lab.inference.intervals import DAYS
 
     parts = of.parts.with_columns(sure=of.sure)
     here = pl.when("notable").then(pl.lit("in these runs" if of.basis != DAYS else "–"))

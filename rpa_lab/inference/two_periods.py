@@ -2,10 +2,12 @@
 
 A figure is a function of how often each day counts: once each as they were, more or less often as they are drawn anew.
 The days of each period are drawn for themselves; of two versions that ran on the same days these are drawn for both at
-once, so that what a slow Monday does to both cancels. Bounds are quantiles of the resamples, further out for few days: two
-weeks are a small sample, whose bootstrap is too narrow by √(13/14) and by what Student's t has more than the normal
-distribution. On simulated fleets such bounds of parts of a change hold 94 to 95 %, those of BCa 90 %: a difference of
-two means of long-tailed durations is hardly skewed, and a long run that one period happens to have bends BCa's away.
+once, so that what a slow Monday does to both cancels.
+
+Bounds are quantiles of the resamples, further out for few days: two weeks are a small sample, whose bootstrap is too
+narrow by √(13/14) and by what Student's t has more than the normal distribution. On simulated fleets such bounds of
+parts of a change hold 94 to 95 %, those of BCa 90 %: a difference of two means of long-tailed durations is hardly
+skewed, and a long run that one period happens to have bends BCa's away.
 
 Which of several figures differ from 0, however many there are, is read from the largest of them in each resample.
 """

@@ -237,8 +237,9 @@ def doubts(found: Attribution) -> tuple[str, ...]:
     few = min(found.baseline_days, found.current_days)
     if found.change_ms is not None and found.basis != DAYS:
         said.append(
-            f"One of the {_SIDES[found.compared_versions is None]} has runs on {count_text(few, 'day')} only: intervals speak of these runs, not of what "
-            f"days differ by, and are too short. From {LEAST_DAYS} days a side on they speak of the long run."
+            f"One of the {_SIDES[found.compared_versions is None]} has runs on {count_text(few, 'day')} only: "
+            "intervals speak of these runs, not of what days differ by, and are too short. "
+            f"From {LEAST_DAYS} days a side on they speak of the long run."
         )
     before, now = found.baseline_failure_share, found.current_failure_share
     if before is not None and now is not None and abs(now - before) >= _FAILED_MORE:
