@@ -106,7 +106,7 @@ def parts_table(found: Attribution | TailAttribution, *, title: str = "The parts
         Column(name="change_ms", label="change", unit="ms", symbol=unit.symbol, signed=True),
         _interval(found.level, unit.symbol),
         Column(name="share", label="of the change", unit="fraction"),
-        Column(name="moved", label="before → now" if versions is None else " → ".join(versions)),
+        Column(name="moved", label="before → now" if versions is None else f"with {versions[0]} → {versions[1]}"),
         Column(name="sure", label="sure"),
     )
     left_out = found.parts.height - len(rows)

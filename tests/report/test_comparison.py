@@ -252,7 +252,7 @@ def test_two_versions_become_a_page_too(lab: Lab, tmp_path: Path) -> None:
     (kpis,) = (block for block in blocks if isinstance(block, Kpis))
     assert [tile.label for tile in kpis.tiles[:2]] == [f"Mean with {first}", f"Mean with {second}"]
     by_title = {block.title: block for block in blocks if isinstance(block, Table)}
-    assert f"{first} → {second}" in by_title["The parts of the change"].headings
+    assert f"with {first} → {second}" in by_title["The parts of the change"].headings
     assert f"runs with {second}" in by_title["By host"].headings
     assert {row[1] for row in by_title["Two versions: durations"].rows} == {first, second}
 
