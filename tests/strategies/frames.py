@@ -57,7 +57,7 @@ def execution_rows(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 16) ->
             "_start_row": number,
             "_writer": origin["writer"],
             "_seq": origin["seq"],
-            "row_of": number,
+            "_row": number,
         }
         if row["status"] != "running" and draw(st.booleans()):
             row["started_at"] = None
