@@ -23,6 +23,7 @@ __all__ = [
     "Aggregation",
     "aggregation_named",
     "finished",
+    "in_zone",
     "local_day",
     "local_times",
     "mean",
@@ -223,6 +224,14 @@ def local_times(rows: pl.DataFrame, *, tz: str) -> pl.DataFrame:
     """
     times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
     return rows.with_columns(pl.col(times).dt.convert_time_zone(tz)) if times else rows
+
+
+def in_zone(naive: pl.Expr, tz: str) -> pl.Expr:
+    """Naive times read in a zone as `as_utc` reads them: of a repeated hour the first, a skipped one goes on."""
+    read = naive.dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null")
+    day = pl.duration(days=1)
+    as_the_day_before = (naive - day).dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null") + day
+    return pl.coalesce(read, as_the_day_before)
 
 
 def tried(table: str = "executions") -> pl.Expr:

@@ -9,16 +9,14 @@ from typing import Any, ClassVar, Final
 
 import polars as pl
 
+from rpa_lab.column_names import bounds_of, heading, unit_of
 from rpa_lab.readable import (
     Bounded,
     between_text,
-    bounds_of,
-    heading,
     interval_text,
     period_text,
     speaks_of,
     table_html,
-    unit_of,
     value_text,
 )
 from rpa_lab.units import name_text

@@ -31,9 +31,8 @@ import polars as pl
 
 from rpa_lab.analysis.rate_intervals import rate_intervals, with_bounds
 from rpa_lab.analysis.working_time import WorkingTime
-from rpa_lab.measures import finished, local_day, seen_at
+from rpa_lab.measures import finished, in_zone, local_day, seen_at
 from rpa_lab.storage.settings_targets import CompletedBy, Completes, SlaTarget, Within
-from rpa_lab.storage.store import in_zone
 
 __all__ = ["OUTCOMES", "judged", "service_levels"]
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from rpa_lab.measures import in_zone
 from rpa_lab.period import Span
 from rpa_lab.storage.settings_calendar import Calendar
-from rpa_lab.storage.store import in_zone
 
 if TYPE_CHECKING:
     import numpy.typing as npt

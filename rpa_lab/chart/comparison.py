@@ -9,7 +9,7 @@ import polars as pl
 from rpa_lab.chart.notes import notes_beside
 from rpa_lab.chart.theme import COLOURS, empty, finish, short
 from rpa_lab.chart.ticks import nice_ticks
-from rpa_lab.readable import heading
+from rpa_lab.column_names import heading
 from rpa_lab.units import TimeUnit, count_text, duration_text, number_text, percent_text, time_unit
 
 if TYPE_CHECKING:

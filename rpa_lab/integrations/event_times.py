@@ -16,8 +16,8 @@ import polars as pl
 from rpa_lab.errors import InputError, quote
 from rpa_lab.integrations.event_table import EventTable
 from rpa_lab.integrations.source import Source
+from rpa_lab.measures import in_zone
 from rpa_lab.period import zone
-from rpa_lab.storage.store import in_zone
 
 __all__ = ["Times", "read_times", "repeated_hours"]
 

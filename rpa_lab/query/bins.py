@@ -17,8 +17,8 @@ from typing import Final
 import polars as pl
 
 from rpa_lab.errors import InputError, quote
+from rpa_lab.measures import in_zone
 from rpa_lab.period import Span, zone
-from rpa_lab.storage.store import in_zone
 
 __all__ = ["BINS", "INTERVALS", "START", "Stretch", "begin", "column_of", "hours_in", "label", "pieces", "stretches"]
 

@@ -22,11 +22,11 @@ from rpa_lab.period import Period, Span, as_utc
 from rpa_lab.schema import Table, table_named
 from rpa_lab.storage.compaction import GRACE_S
 from rpa_lab.storage.derive import with_step_id
+from rpa_lab.storage.fit import fit
 from rpa_lab.storage.reading import Reading
 from rpa_lab.storage.retention import Then, archive_day, refuse_copy, retain
 from rpa_lab.storage.snapshot import look
 from rpa_lab.storage.store import TimeSeriesStore
-from rpa_lab.storage.writing import fit
 
 __all__ = ["ArchiveStorage"]
 

@@ -7,29 +7,32 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
 import polars as pl
 
 from rpa_lab.errors import InputError, StoreError, quote, unknown_name
-from rpa_lab.filters import Filters, filters_of, matching
+from rpa_lab.filters import Filters
 from rpa_lab.journal.layout import parse_fragment
-from rpa_lab.measures import aggregation_named, rate_per_hour
-from rpa_lab.period import Period, Span, as_utc, this_minute, zone_name
+from rpa_lab.period import Span, zone_name
 from rpa_lab.records import Metrics
 from rpa_lab.schema import TABLES, table_named
+from rpa_lab.storage.aggregate import aggregated
+from rpa_lab.storage.fit import fit_frame, fit_records
 from rpa_lab.storage.notes import note_row
 from rpa_lab.storage.reading import Reading
 from rpa_lab.storage.remote import RemoteReading, bucket_of, local_path
 from rpa_lab.storage.rolled_up import RolledUp
+from rpa_lab.storage.rows import listed, read_rows, read_tables, scan_rows
 from rpa_lab.storage.settings import Settings
-from rpa_lab.storage.writing import Writing, Written, count_steps, fit
+from rpa_lab.storage.snapshot import LiveFile
+from rpa_lab.storage.times import PeriodLike, as_of_said, now_of, span_between, span_of
+from rpa_lab.storage.writing import Writing, Written
 
-__all__ = ["PeriodLike", "TimeSeriesStore", "Written", "in_zone"]
+__all__ = ["PeriodLike", "TimeSeriesStore", "Written"]
 
 _RECORDED = ("executions", "steps", "resources", "recoveries")
 
-PeriodLike = str | Period | Span
 T = TypeVar("T")
 
 
@@ -81,7 +84,7 @@ class TimeSeriesStore:
             self._reading = Reading(self._folder, compact=compact)
         else:
             self._reading = RemoteReading(bucket_of(self.where, storage_options=storage_options))
-        self._as_of = self._checked_as_of(as_of)
+        self._as_of = as_of_said(as_of, tz=lambda: self.tz)
 
     @property
     def root(self) -> Path:
@@ -118,13 +121,7 @@ class TimeSeriesStore:
     @property
     def now(self) -> datetime:
         """What relative periods count back from, UTC."""
-        if isinstance(self._as_of, datetime):
-            return self._as_of
-        present = this_minute()
-        if self._as_of is None:
-            return present
-        newest = self._reading.newest()
-        return min(newest + timedelta(microseconds=1), present + timedelta(days=1)) if newest else present
+        return now_of(self._reading, self._as_of)
 
     def seen(self, *, tz: str | None = None, as_of: datetime | str | None = None) -> TimeSeriesStore:
         """The same store with another zone, and another present, or the default ones."""
@@ -144,13 +141,7 @@ class TimeSeriesStore:
         -------
         Span
         """
-        period = period if isinstance(period, Period) else Period(period)
-        if not period.is_all:
-            return period.resolve(as_of=self.now if period.is_relative else None, tz=self.tz)
-        days = [day for table in TABLES for day in self._reading.days(table)]
-        today = self.now.date()
-        first, last = (min(days), max(days)) if days else (today, today)
-        return Span(_midnight(first), _midnight(last + timedelta(days=1)), self.tz)
+        return span_of(period, self._reading, as_of=self._as_of, tz=self.tz)
 
     def write_metrics(self, metrics: Iterable[Metrics]) -> Written:
         """Write records, all of them or (where one is not fit to be kept) none.
@@ -169,20 +160,9 @@ class TimeSeriesStore:
         InputError
             If something isn't such a record, or lacks what is required.
         """
-        columns: dict[str, dict[str, list[Any]]] = {}
-        for at, record in enumerate(metrics):
-            if not isinstance(record, Metrics):
-                raise InputError(f"metrics[{at}] is {quote(record)}, expected one of rpa_lab.records")
-            names = type(record).__dataclass_fields__
-            table = columns.setdefault(record.table, {name: [] for name in names})
-            for name in names:
-                table[name].append(getattr(record, name))
-        if "steps" in columns:
-            count_steps(columns["steps"])
-        counts = {name: len(next(iter(values.values()))) for name, values in columns.items()}
-        checked = {name: fit(TABLES[name], values, count=counts[name]) for name, values in columns.items()}
-        rows = sum(self._writing.publish(TABLES[name], good, writer=None)[0] for name, good in checked.items())
-        return Written(rows=rows, already_there=0, corrected=sum(good.corrected for good in checked.values()))
+        checked = fit_records(metrics)
+        rows = sum(self._writing.publish(table, good, writer=None)[0] for table, good in checked)
+        return Written(rows=rows, already_there=0, corrected=sum(good.corrected for _, good in checked))
 
     def write_frame(self, table: str, frame: pl.DataFrame, *, writer: str | None = None) -> Written:
         """Write a frame's rows: checked and redacted as a bot's records are, all of them or none.
@@ -210,20 +190,9 @@ class TimeSeriesStore:
             If there is no such table or column.
         """
         schema = table_named(table)
-        if not isinstance(frame, pl.DataFrame):
-            raise InputError(f"frame is a {type(frame).__module__}.{type(frame).__name__}, expected a Polars DataFrame")
-        for name in frame.columns:
-            if name not in schema.names:
-                raise unknown_name(f"{table} has no column", name, schema.names)
-        if table == "steps" and not {"step_id", "step_index"} & set(frame.columns):
-            raise InputError("steps has neither step_id nor step_index; expected one of them, to tell the steps apart")
         if writer is not None and parse_fragment(f"f-{writer}-00000000.parquet") is None:
             raise InputError(f"writer is {quote(writer)}, expected 'i' and 11 hex digits")
-        naive = [name for name, kind in frame.schema.items() if kind == pl.Datetime and kind.time_zone is None]  # type: ignore[attr-defined]
-        if naive:
-            frame = frame.with_columns(in_zone(pl.col(naive), self.tz))
-        arrow = frame.to_arrow()
-        checked = fit(schema, {name: arrow[name] for name in arrow.column_names}, count=frame.height)
+        checked = fit_frame(schema, frame, tz=lambda: self.tz)
         rows, there = self._writing.publish(schema, checked, writer=writer)
         return Written(rows=rows, already_there=there, corrected=checked.corrected)
 
@@ -316,16 +285,8 @@ class TimeSeriesStore:
         UnknownNameError
             If there is no such table or column.
         """
-        rows = self._reading.rows(table, self.span(period), as_of=self.now)
-        if workflow_id is not None:
-            table_named(table)["workflow_id"]  # says so where the table has none
-            rows = rows.filter(pl.col("workflow_id") == workflow_id)
-        public = [name for name in rows.collect_schema().names() if not name.startswith("_")]
-        wanted = _listed(columns) if columns is not None else public
-        for name in wanted:
-            if name not in public:
-                raise unknown_name(f"{table} has no column", name, public)
-        return rows.select(wanted)
+        span = self.span(period)
+        return scan_rows(self._reading, table, span, as_of=self.now, columns=columns, workflow_id=workflow_id)
 
     def read(
         self,
@@ -344,18 +305,8 @@ class TimeSeriesStore:
         -------
         DataFrame
         """
-        schema = table_named(table)
         span = self.span(period)
-
-        def rows() -> pl.LazyFrame:
-            everything = self.scan(table, span, workflow_id=workflow_id)
-            order = [name for name in (schema.time, schema.key, "execution_id") if name and name in schema.names]
-            ordered = everything.sort(*dict.fromkeys(order), maintain_order=True)
-            return ordered if columns is None else ordered.select(_listed(columns))
-
-        if columns is not None:
-            self.scan(table, span, columns=columns)  # says at once which column doesn't exist
-        return self.collect(rows)
+        return read_rows(self._reading, table, span, as_of=self.now, columns=columns, workflow_id=workflow_id)
 
     def collect(self, query: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
         """Collect a query over this store's scans, anew where its files went or turned out to be damaged.
@@ -424,7 +375,7 @@ class TimeSeriesStore:
         >>> TimeSeriesStore(tempfile.mkdtemp()).rolled_up("steps").summaries.height
         0
         """
-        return self._reading.rolled_up(table, self.span(period), columns=_listed(columns), as_of=self.now)
+        return self._reading.rolled_up(table, self.span(period), columns=listed(columns), as_of=self.now)
 
     def count_stored(self, table: str, period: PeriodLike = "all") -> int:
         """How many rows the files behind a period have: no fewer than it has itself; nothing but footers is read.
@@ -435,8 +386,7 @@ class TimeSeriesStore:
         >>> TimeSeriesStore(tempfile.mkdtemp()).count_stored("steps")
         0
         """
-        days = self._reading.looks(table_named(table).name, self.span(period))
-        return sum(file.footer.rows for day in days for file in day.files)
+        return sum(file.footer.rows for file in self._live(period, table_named(table).name))
 
     def files(self, period: PeriodLike = "all", *, table: str | None = None) -> list[Path]:
         """The files whose rows count right now.
@@ -452,10 +402,8 @@ class TimeSeriesStore:
         -------
         list of Path
         """
-        span = self.span(period)
-        tables = [table_named(table).name] if table else list(TABLES)
         self.root  # noqa: B018 - a bucket's files have no paths: that is an error
-        return [file.path for name in tables for day in self._reading.looks(name, span) for file in day.files]
+        return [file.path for file in self._live(period, table)]
 
     def uris(self, period: PeriodLike = "all", *, table: str | None = None) -> list[str]:
         """The files whose rows count right now, as any Parquet reader takes them: paths, or ``s3://`` URIs.
@@ -471,10 +419,7 @@ class TimeSeriesStore:
         -------
         list of str
         """
-        span = self.span(period)
-        tables = [table_named(table).name] if table else list(TABLES)
-        looks = [day for name in tables for day in self._reading.looks(name, span)]
-        return [self._reading.source(file) for day in looks for file in day.files]
+        return [self._reading.source(file) for file in self._live(period, table)]
 
     def fingerprint(self, period: PeriodLike = "all", *, tables: Sequence[str] | None = None) -> str:
         """The identity of the files whose rows a query of this period reads.
@@ -561,11 +506,9 @@ class TimeSeriesStore:
         UnknownNameError
             If a metric type is no table.
         """
-        span = self._between(start_time, end_time)
-        types = _RECORDED if metric_types is None else _listed(metric_types)
-        frames = [self.read(name, span, workflow_id=workflow_id) for name in types]
-        parts = [f.select(pl.lit(name).alias("metric_type"), pl.all()) for name, f in zip(types, frames, strict=True)]
-        return pl.concat(parts, how="diagonal") if parts else pl.DataFrame(schema={"metric_type": pl.String})
+        span = span_between(start_time, end_time, tz=self.tz)
+        tables = _RECORDED if metric_types is None else listed(metric_types)
+        return read_tables(self._reading, tables, span, as_of=self.now, workflow_id=workflow_id)
 
     def aggregate(
         self,
@@ -606,29 +549,17 @@ class TimeSeriesStore:
         InputError
             If the column has no such aggregate, or a filter's value is none that its column could have.
         """
-        if not isinstance(metric, str):
-            raise InputError(f"metric is {quote(metric)}, expected 'table.column' or a column of executions")
-        table, _, name = metric.rpartition(".")
-        schema, group_by = table_named(table or "executions"), _listed(group_by)
-        made_by = aggregation_named(aggregation)
-        if name not in schema.readable:
-            raise unknown_name(f"{schema.name} has no column", name, schema.readable)
-        column = schema.readable[name]
-        made_by.check(schema, column)
-        span, only = self._between(start_time, end_time), filters_of(schema.name, filters)
-        needed = list(dict.fromkeys([name, *group_by, *(each.column for each in only)]))
-        hours = pl.lit(span.length / timedelta(hours=1))
-
-        def grouped() -> pl.LazyFrame:
-            rows = matching(self.scan(schema.name, span, columns=needed), only, tz=self.tz)
-            value, n = made_by.value(schema, column), made_by.n(schema, column)
-            if made_by.name == "rate_per_hour":
-                value = rate_per_hour(n, hours)
-            if not group_by:
-                return rows.select(value=value, n=n)
-            return rows.group_by(group_by).agg(value=value, n=n).sort(*group_by, nulls_last=True)
-
-        return self.collect(grouped)
+        span = span_between(start_time, end_time, tz=self.tz)
+        return aggregated(
+            self._reading,
+            metric,
+            aggregation,
+            span,
+            group_by=group_by,
+            filters=filters,
+            as_of=self.now,
+            tz=self.tz,
+        )
 
     def workflow_ids(self) -> list[str]:
         """The names of the workflows of which it holds executions, in order."""
@@ -666,32 +597,7 @@ class TimeSeriesStore:
     def __repr__(self) -> str:
         return f"TimeSeriesStore({self.where!r}, tz={self.tz!r})"
 
-    def _checked_as_of(self, as_of: datetime | str | None) -> datetime | Literal["latest"] | None:
-        if as_of is None or as_of == "latest":
-            return "latest" if as_of else None
-        if isinstance(as_of, str):
-            try:
-                as_of = datetime.fromisoformat(as_of)
-            except ValueError:
-                raise InputError(f"as_of is {quote(as_of)}, expected 'latest' or an ISO 8601 time") from None
-        return as_utc(as_of, tz=self.tz)
-
-    def _between(self, start: datetime, end: datetime) -> Span:
-        return Period(as_utc(start, tz=self.tz), as_utc(end, tz=self.tz)).resolve(tz=self.tz)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _listed(names: Sequence[str]) -> list[str]:
-    """The names as a list; a single one, which is a sequence of letters, is meant whole."""
-    return [names] if isinstance(names, str) else list(names)
-
-
-def in_zone(naive: pl.Expr, tz: str) -> pl.Expr:
-    """Naive times read in a zone as `as_utc` reads them: of a repeated hour the first, a skipped one goes on."""
-    read = naive.dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null")
-    day = pl.duration(days=1)
-    as_the_day_before = (naive - day).dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null") + day
-    return pl.coalesce(read, as_the_day_before)
+    def _live(self, period: PeriodLike, table: str | None) -> list[LiveFile]:
+        span = self.span(period)
+        tables = [table_named(table).name] if table else list(TABLES)
+        return [file for name in tables for day in self._reading.looks(name, span) for file in day.files]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-from rpa_lab.errors import InputError
-from rpa_lab.journal.encode import Checked, check, split_by_day, with_origin
+from rpa_lab.journal.encode import Checked, split_by_day, with_origin
 from rpa_lab.journal.fragment import encode_parquet, publish_fragment
 from rpa_lab.journal.layout import Fragment, day_folder, parse_fragment
 from rpa_lab.journal.root import open_root
@@ -19,7 +16,7 @@ from rpa_lab.result import Result
 from rpa_lab.schema import Table
 from rpa_lab.storage.snapshot import list_day, look
 
-__all__ = ["Writing", "Written", "count_steps", "fit"]
+__all__ = ["Writing", "Written"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +45,7 @@ class Writing:
         table : Table
             Whose rows they are.
         checked : Checked
-            From `fit`.
+            As `rpa_lab.storage.fit` gives them.
         writer : str, optional
             An importer's identity; what it has written to a day before is left as it is.
 
@@ -84,28 +81,3 @@ class Writing:
             seq = self._seq.get((table, day), 0)
             self._seq[table, day] = seq + 1
             return Fragment(self._writer, seq)
-
-
-def fit(table: Table, columns: Mapping[str, Any], *, count: int) -> Checked:
-    """The rows as they are kept, if all of them are fit to be.
-
-    Raises
-    ------
-    InputError
-        If one lacks what is required; names the first, and how many there are.
-    """
-    checked = check(table, columns, count)
-    if checked.problems:
-        more = f" (and {len(checked.problems) - 1} more such rows)" if len(checked.problems) > 1 else ""
-        raise InputError(f"{table.name} {checked.problems[0]}{more}; nothing was written")
-    return checked
-
-
-def count_steps(columns: dict[str, list[Any]]) -> None:
-    """Give each step that has neither id nor index its place within the call."""
-    counts: dict[Any, int] = {}
-    pairs = zip(columns["execution_id"], columns["step_id"], columns["step_index"], strict=True)
-    for at, (execution_id, step_id, index) in enumerate(list(pairs)):
-        if step_id is None and index is None:
-            columns["step_index"][at] = counts.get(execution_id, 0)
-        counts[execution_id] = counts.get(execution_id, 0) + 1

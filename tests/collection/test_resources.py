@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from rpa_lab import MetricsCollector, TimeSeriesStore
 from rpa_lab.collection.meter import Meter
 from rpa_lab.collection.resources import ResourceCollector
 from rpa_lab.errors import InputError
+from tests.collection.sampled import samples
 
 BURN = "import os\nwhile sum(os.times()[:2]) < {}: pass\n"
 
@@ -30,11 +30,6 @@ def collector(root: Path) -> Iterator[MetricsCollector]:
     collector = MetricsCollector(root, flush_interval_sec=3600, robot_id="r1", host="vm-1")
     yield collector
     collector.close()
-
-
-def samples(root: Path, execution_id: str | None = None) -> pl.DataFrame:
-    rows = TimeSeriesStore(root).read("resources").sort("timestamp")
-    return rows if execution_id is None else rows.filter(execution_id=execution_id)
 
 
 def wait_until(holds: Callable[[], Any]) -> None:
@@ -47,11 +42,6 @@ def wait_until(holds: Callable[[], Any]) -> None:
 def recorded(collector: MetricsCollector, *, besides: int) -> int:
     """How many samples have reached the collector, which has so many other records."""
     return collector.stats()["recorded"] - besides
-
-
-def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_an_execution_is_sampled_from_its_start_to_its_end(root: Path, collector: MetricsCollector) -> None:
@@ -177,99 +167,6 @@ def test_closing_the_collector_writes_the_last_samples(root: Path, collector: Me
 
     assert samples(root, "open").height == 2
     assert collector.stats()["dropped"] == 0
-
-
-@pytest.mark.parametrize("ending", ["pass", "sys.exit(3)", "raise ValueError('x')"])
-def test_a_bot_that_just_ends_keeps_its_samples_and_never_loads_polars(root: Path, ending: str) -> None:
-    done = run(
-        f"""
-        import sys
-        from rpa_lab import MetricsCollector
-        from rpa_lab.collection.resources import ResourceCollector
-        early = "psutil" in sys.modules
-        collector = MetricsCollector(sys.argv[1], flush_interval_sec=3600)
-        resources = ResourceCollector(collector=collector)
-        resources.start()
-        with collector.execution("w", execution_id="done"):
-            pass
-        collector.record_execution_start("open", "w")
-        resources.get_current_metrics()
-        print(early, *(name in sys.modules for name in ("polars", "numpy", "pandas")))
-        {ending}
-        """,
-        root,
-    )
-
-    assert done.stdout.split() == ["False"] * 4, done.stderr
-    assert sorted(samples(root)["execution_id"]) == ["done", "done", "open", "open"]
-
-
-def test_a_forked_child_samples_its_own_executions_and_not_its_parents(root: Path) -> None:
-    done = run(
-        """
-        import os, sys, threading, time
-        from rpa_lab import MetricsCollector
-        from rpa_lab.collection.resources import ResourceCollector
-        collector = MetricsCollector(sys.argv[1], flush_interval_sec=3600)
-        resources = ResourceCollector(0.05, collector)
-        resources.start()
-        collector.record_execution_start("parent", "w")
-        time.sleep(0.3)
-        child = os.fork()
-        if not child:
-            assert threading.active_count() == 1
-            held = b"x" * 100_000_000
-            with collector.execution("w", execution_id="child"):
-                assert resources.get_current_metrics().execution_id == "child"
-                time.sleep(0.3)
-            os._exit(0 if collector.close() and not resources.errors else 1)
-        assert os.waitpid(child, 0)[1] == 0
-        collector.record_execution_complete("parent", "completed")
-        collector.close()
-        sys.exit(resources.errors)
-        """,
-        root,
-    )
-
-    assert done.returncode == 0, done.stderr
-    rows = samples(root)
-    child, parent = rows.filter(execution_id="child"), rows.filter(execution_id="parent")
-    assert child.height >= 2
-    assert parent.height >= 4
-    assert set(child["shared_by"]) == set(parent["shared_by"]) == {1}
-    assert child["memory_mb"].min() > 100  # type: ignore[operator]
-    assert len({path.name[2:14] for path in TimeSeriesStore(root).files(table="resources")}) == 2
-
-
-@pytest.mark.parametrize("call", ["collector.close()", "resources.stop()", "resources.get_current_metrics()"])
-def test_a_signal_handler_may_stop_close_and_ask(root: Path, call: str) -> None:
-    """Many signals while the main thread starts and ends executions: nothing hangs, and nothing fails."""
-    done = run(
-        f"""
-        import signal, sys, time
-        from rpa_lab import MetricsCollector
-        from rpa_lab.collection.resources import ResourceCollector
-        collector = MetricsCollector(sys.argv[1])
-        resources = ResourceCollector(0.01, collector)
-        resources.start()
-        resources.get_current_metrics()
-        signal.signal(signal.SIGALRM, lambda *_: {call})
-        signal.setitimer(signal.ITIMER_REAL, 0.03, 0.03)
-        until = time.monotonic() + 1.5
-        n = 0
-        while time.monotonic() < until:
-            with collector.execution("w", execution_id=str(n)):
-                resources.get_current_metrics()
-            resources.start()
-            n += 1
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        collector.close()
-        print("done", resources.errors)
-        """,
-        root,
-    )
-
-    assert done.stdout.split() == ["done", "0"], done.stderr
 
 
 def test_readings_that_fail_are_counted_and_sampling_goes_on(
