@@ -55,6 +55,15 @@ class Sample:
         found: Floats = below + part * equal
         return found
 
+    def std(self) -> Floats:
+        """The standard deviation of each side, ddof = 1: to the last bit the same, in whichever order rows were read."""
+        spread = np.full(len(self.first) - 1, np.nan)
+        for group in range(len(spread)):
+            values = self.values[self.of(group)]
+            if len(values) > 1:
+                spread[group] = values.std(ddof=1)
+        return spread
+
     def counts(self) -> Floats:
         """How many values each side has on each day: one row per day, one column per side."""
         sides = len(self.first) - 1
@@ -141,6 +150,8 @@ def of_measure(
         nothing = pl.when(pl.col("n") == 0).then(0.0).otherwise("value")
         values = values.with_columns(value=nothing)
     value = values["value"].fill_null(np.nan).to_numpy().astype(np.float64)
+    if metric.aggregation.name == "std" and sample is not None:
+        value = np.where(np.isnan(value), np.nan, sample.std())
     if hours is not None:  # none of a period that isn't recorded is unknown, not nothing
         value = np.where((values["n"].to_numpy() == 0) & (hours.sum(axis=0) == 0), np.nan, value)
     at = by_day[DAY].to_physical().to_numpy(), by_day[GROUP].to_numpy()
