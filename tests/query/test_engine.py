@@ -13,6 +13,7 @@ import polars.selectors as cs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from rpa_lab import ArchiveStorage, ExecutionMetrics, StepMetrics, TimeSeriesStore
 from rpa_lab.errors import InputError, UnknownNameError
@@ -332,7 +333,7 @@ def test_archived_days_answer_as_if_they_had_never_moved(store: TimeSeriesStore)
     compact(store.root, grace_s=0)
     ArchiveStorage(store.root).archive_data([], date(2026, 11, 3), table="executions")
 
-    assert QueryEngine(store).query(asked).table.equals(before)
+    assert_frame_equal(QueryEngine(store).query(asked).table, before)
 
 
 @pytest.mark.parametrize("table", list(TABLES))
