@@ -335,7 +335,7 @@ def mean(column: str | pl.Expr = "duration_ms") -> pl.Expr:
 
 
 def std(column: str = "duration_ms") -> pl.Expr:
-    """The sample standard deviation (ddof = 1); null for fewer than two values. Not the same to the last bit each time."""
+    """The sample standard deviation (ddof = 1); null for fewer than two values. Its last bits depend on rows' order."""
     return pl.col(column).std(ddof=1)
 
 

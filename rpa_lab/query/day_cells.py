@@ -56,7 +56,7 @@ class Sample:
         return found
 
     def std(self) -> Floats:
-        """The standard deviation of each side, ddof = 1: to the last bit the same, in whichever order rows were read."""
+        """The standard deviation of each side, ddof = 1: the same to the last bit in whichever order rows were read."""
         spread = np.full(len(self.first) - 1, np.nan)
         for group in range(len(spread)):
             values = self.values[self.of(group)]
