@@ -50,7 +50,7 @@ WEEKS_TO_KNOW: Final = 3
 _WINDOW = 7
 _SLOWLY = 14
 _CLEARLY = 7.0  # in twice the logarithm of a likelihood
-_CUTS = 4
+_CUTS = 8
 _LEAST_LEFT = 0.5  # of the noise's variance: no number of levels explains more of it than the rest
 _KNOTS = 60
 _MOST = 3.0  # noises from the days around it: what is farther off is an incident
@@ -161,7 +161,7 @@ def where_levels_move(series: Steady, *, penalty: float) -> list[int]:
     most = n // SHORTEST - 1
     cheapest, best, tried = _unlikely(series.levels, []), list[int](), 0
     floor = n * float(np.log(_LEAST_LEFT * series.noise**2))
-    while tried < most and floor + penalty * (tried + 1) < cheapest:  # so much more cuts cost at least
+    while tried < most and (not tried or floor + penalty * (tried + 1) < cheapest):  # so much more cuts cost at least
         search = KernelCPD(kernel="linear", min_size=SHORTEST).fit(centred[:, None])
         upto = min(most, max(_CUTS, 2 * tried))
         search.predict(n_bkps=upto)
