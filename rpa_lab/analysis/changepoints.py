@@ -7,10 +7,10 @@ together: of 50 workflows, six times a quarter, of 30 days as of 360. A step of 
 of few does, and so does a series of few days.
 
 That holds for days that are independent of each other. Those that are like the day before wander, and look like levels
-up to two or three times as often, though wandering is weighed against levels. How alike they are each series says
-itself: differences between days do, and what is left when levels are taken out; the larger of the two makes intervals
-wider. No other series has a say, so what is found in a workflow doesn't depend on which others are asked about, nor
-what is found in its executions on whether steps are.
+up to three times as often, though wandering is weighed against levels. How alike they are each series says itself:
+differences between days do, and what is left when levels are taken out; the larger of the two makes intervals wider. No
+other series has a say, so what is found in a workflow doesn't depend on which others are asked about, nor what is found
+in its executions on whether steps are.
 
 The day of a workflow's change point is that of the step that moved with it, where one did and stands out of its noise
 more clearly: of a run of ten steps one that takes twice as long says the day better than all ten do. Where everything
