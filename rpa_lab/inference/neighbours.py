@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["neighbours_alike", "rest_alike"]
+__all__ = ["neighbours_alike", "new_each_day", "rest_alike"]
 
 _MOST_ALIKE: Final = 0.8
 _LEAST_DAYS = 14
@@ -96,3 +96,34 @@ def rest_alike(rest: Floats, *, levels: int) -> float:
         return 0.0
     seen = float((rest[1:] * rest[:-1]).sum()) / all_of_it
     return float(np.clip((seen + levels / n) / (1 - 3 / n), 0.0, _MOST_ALIKE))
+
+
+def new_each_day(rest: Floats) -> float:
+    """The variance of what a day adds to what it keeps of the day before.
+
+    Parameters
+    ----------
+    rest : numpy.ndarray
+        One a day: its distance from its level.
+
+    Returns
+    -------
+    float
+        s² (1 - φ²): s² is the mean square of `rest`, φ its first autocorrelation (from -0.8 to 0.8).
+
+    Examples
+    --------
+    >>> print(f"{new_each_day(np.tile([1.0, 1.0, -1.0, -1.0], 50)):.2f} {new_each_day(np.repeat([1.0, -1.0], 8)):.2f}")
+    1.00 0.34
+
+    References
+    ----------
+    Box and Jenkins (1976), Time Series Analysis, chapter 7: the likelihood of an autoregressive series, by Yule and
+    Walker's equations.
+    """
+    square = float((rest**2).sum())
+    if square <= 0:
+        return 0.0
+    seen = float((rest[1:] * rest[:-1]).sum()) / square
+    kept = float(np.clip(seen, -_MOST_ALIKE, _MOST_ALIKE))
+    return square / len(rest) * (1 - 2 * kept * seen + kept**2)

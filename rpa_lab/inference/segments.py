@@ -1,15 +1,16 @@
 """Where the level of a daily series moves: stretches of days, and between them days on which another level begins.
 
-A series is made comparable first: what weekdays do is taken out, bad days become like those around them, and what is
-left is divided by its own noise, which differences between neighbouring days tell, since a moved level spoils only one
-of them. So one penalty fits all series, and counts in the same unit everywhere: a new level is worth its place only if
-the squared distances from the levels, in units of noise, fall by more than that. 20 days at 1.0 above 20 at 0.0, with a
-noise of 0.5, lower them by 20 × 20 / 40 × (1.0 / 0.5)² = 40.
+A series is made comparable first: what weekdays do is taken out, and bad days become like those around them, as seen
+from its noise, which differences between neighbouring days tell, since a moved level spoils only one of them. Then a
+new level is worth its place only if the series becomes so much likelier: n ln(s² (1 - φ²)) must fall by more than a
+penalty, where s² is the mean squared distance of its n days from their levels, and φ how much of it a day keeps of the
+day before. 20 days at 1.0 above 20 at 0.0 have s² = 0.5² about them, and 0.5² + 0.5² about one level, where φ is 0.5:
+40 × ln(0.5 × 0.75 / 0.25) = 16.
 
-Days that are like the day before wander, and what wanders looks like levels: differences between neighbours understate
-its noise. How alike neighbours are is told by differences over one, two and three days, and makes everything that is
-said of the series more cautious by (1 + φ) / (1 - φ): the variance of a mean of many days, in that of as many
-independent ones.
+Days that are like the day before wander, and what wanders looks like levels: but it is as likely without them, since φ
+says it too. With and without a level φ is its own, of what is left there. To the first order that is as if each level
+cost (1 + φ) / (1 - φ) times as much: the variance of a mean of many days, in that of as many independent ones.
+Intervals are so much more cautious; there the φ of `neighbours_alike` counts if it is larger.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpa_lab.inference.dating import likely
-from rpa_lab.inference.neighbours import neighbours_alike
+from rpa_lab.inference.neighbours import neighbours_alike, new_each_day
 from rpa_lab.inference.resampling import RESAMPLES
 
 __all__ = [
@@ -48,8 +49,9 @@ WEEKS_TO_KNOW: Final = 3
 
 _WINDOW = 7
 _SLOWLY = 14
-_CLEARLY = 6.0
-_CUTS = 4
+_CLEARLY = 7.0  # in twice the logarithm of a likelihood
+_CUTS = 8
+_LEAST_LEFT = 0.5  # of the noise's variance: no number of levels explains more of it than the rest
 _KNOTS = 60
 _MOST = 3.0  # noises from the days around it: what is farther off is an incident
 _LEAST_NOISE = 1e-3  # on a logarithm: 0.1 %
@@ -128,7 +130,7 @@ def where_levels_move(series: Steady, *, penalty: float) -> list[int]:
     series : Steady
         From `steady`.
     penalty : float
-        By how much the squared distances, in units of noise, must fall for one more level: of independent days.
+        By how much twice the logarithm of the likelihood must rise for one more level.
 
     Returns
     -------
@@ -144,7 +146,8 @@ def where_levels_move(series: Steady, *, penalty: float) -> list[int]:
 
     References
     ----------
-    Auger and Lawrence (1989), doi:10.1007/BF02458835, and Celisse, Marot, Pierre-Jean and Rigaill (2018),
+    Chakar, Lebarbier, Lévy-Leduc and Robin (2017), doi:10.3150/15-BEJ782, for levels of days that keep something of the
+    day before; Auger and Lawrence (1989), doi:10.1007/BF02458835, and Celisse, Marot, Pierre-Jean and Rigaill (2018),
     doi:10.1016/j.csda.2018.07.002; with ruptures: Truong, Oudre and Vayatis (2020),
     doi:10.1016/j.sigpro.2019.107299, by its exact search for so many cuts (that for a penalty, PELT, drops
     places too early where levels have a least length).
@@ -155,16 +158,16 @@ def where_levels_move(series: Steady, *, penalty: float) -> list[int]:
     from ruptures import KernelCPD
 
     centred = (series.levels - np.median(series.levels)) / series.noise
-    penalty *= series.caution
     most = n // SHORTEST - 1
-    cheapest, best, tried = _apart(centred, []), list[int](), 0
-    while tried < most and penalty * (tried + 1) < cheapest:  # so much more cuts cost at least
+    cheapest, best, tried = _unlikely(series.levels, []), list[int](), 0
+    floor = n * float(np.log(_LEAST_LEFT * series.noise**2))
+    while tried < most and (not tried or floor + penalty * (tried + 1) < cheapest):  # so much more cuts cost at least
         search = KernelCPD(kernel="linear", min_size=SHORTEST).fit(centred[:, None])
         upto = min(most, max(_CUTS, 2 * tried))
         search.predict(n_bkps=upto)
         for cuts in range(tried + 1, upto + 1):
             places = [int(place) for place in search.predict(n_bkps=cuts)[:-1]]
-            cost = _apart(centred, places) + penalty * cuts
+            cost = _unlikely(series.levels, places) + penalty * cuts
             if cost < cheapest:
                 cheapest, best = cost, places
         tried = upto
@@ -276,7 +279,7 @@ def ramp_instead(series: Steady, places: list[int], *, penalty: float) -> Ramp |
     places : list of int
         From `where_levels_move`.
     penalty : float
-        What each place costs.
+        What each place costs: `where_levels_move`.
 
     Returns
     -------
@@ -295,30 +298,27 @@ def ramp_instead(series: Steady, places: list[int], *, penalty: float) -> Ramp |
         return None
     levels = series.levels - series.levels.mean()
     n = len(levels)
-    by_steps = _apart(levels, places)
     knots = np.unique(np.linspace(0, n - 1, min(n, _KNOTS)).astype(np.int64))
     first, last = (side.ravel() for side in np.meshgrid(knots, knots, indexing="ij"))
     long = last - first >= _SLOWLY
     if not long.any():
         return None
     first, last = first[long], last[long]
-    shape = np.clip((np.arange(n) - first[:, None]) / (last - first)[:, None], 0.0, 1.0)
-    shape -= shape.mean(axis=1, keepdims=True)
-    saved = (shape @ levels) ** 2 / (shape**2).sum(axis=1)
-    best = int(np.argmax(saved))
-    by_ramp = float((levels**2).sum() - saved[best])
-    better = (by_steps - by_ramp) / series.noise**2 / series.caution + penalty * (len(places) - 1)
-    if better <= _CLEARLY:
+    shapes = np.clip((np.arange(n) - first[:, None]) / (last - first)[:, None], 0.0, 1.0)
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    sizes = (shapes**2).sum(axis=1)
+    best = int(np.argmax((shapes @ levels) ** 2 / sizes))
+    moved = float(shapes[best] @ levels / sizes[best])
+    saved = _unlikely(levels, places) - _unlikely(levels - moved * shapes[best], [])
+    if saved + penalty * (len(places) - 1) <= _CLEARLY:
         return None
-    moved = float(shape[best] @ levels / (shape[best] ** 2).sum())
     return Ramp(first=int(first[best]), last=int(last[best]), moved=moved)
 
 
-def _apart(levels: Floats, places: list[int]) -> float:
-    """Squared distances of days from the mean of their part."""
-    starts = np.array([0, *places])
-    lengths = np.diff([*starts, len(levels)])
-    return float((levels**2).sum() - (np.add.reduceat(levels, starts) ** 2 / lengths).sum())
+def _unlikely(levels: Floats, places: list[int]) -> float:
+    """Twice the negative log likelihood of levels between places, of days that keep something of the day before."""
+    rest = np.concatenate([part - part.mean() for part in np.split(levels, places)])
+    return len(levels) * float(np.log(max(new_each_day(rest), _LEAST_NOISE**2)))
 
 
 def _drawn(days: Floats, *, seed: list[int]) -> tuple[Floats, Floats]:

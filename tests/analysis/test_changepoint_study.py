@@ -18,12 +18,15 @@ UNLIKELY = 0.001
 
 @pytest.fixture(scope="module")
 def alarms() -> pl.DataFrame:
-    return false_alarms(range(8))
+    return false_alarms(range(8), windows=(30, 90, 360))
 
 
+@pytest.mark.parametrize("window", [30, 90, 360])
 @pytest.mark.parametrize("series", ["executions", "steps"])
-def test_levels_are_said_to_move_where_they_do_not_no_oftener_than_stated(alarms: pl.DataFrame, series: str) -> None:
-    row = alarms.filter(what="false alarms a year", series=series).row(0, named=True)
+def test_levels_are_said_to_move_where_they_do_not_no_oftener_than_stated(
+    alarms: pl.DataFrame, series: str, window: int
+) -> None:
+    row = alarms.filter(design=f"{window} days", what="false alarms a year", series=series).row(0, named=True)
     count, years = round(row["value"] * row["n"]), row["n"]
 
     assert years > 60

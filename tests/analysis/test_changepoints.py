@@ -194,7 +194,7 @@ def test_what_no_step_says_alone_all_of_them_say_together() -> None:
 def test_weekdays_are_those_of_the_calendar_where_days_are_missing() -> None:
     ran = [day for day in range(110) if day % 7 != 4 and day not in (9, 10, 25, 26, 27, 66, 94)]
     weekly = np.array([0.4 if day % 7 < 2 else 0.0 for day in ran])
-    values = _moved(0.3, at=60, days=110, seed=6)[ran] + weekly
+    values = _moved(0.3, at=60, days=110, seed=7)[ran] + weekly
     series = _series(values).with_columns(date=pl.Series([FIRST + timedelta(days=day) for day in ran]))
 
     row = _found(series).points.row(0, named=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rpa_lab.inference.neighbours import neighbours_alike, rest_alike
+from rpa_lab.inference.neighbours import neighbours_alike, new_each_day, rest_alike
 
 
 def _wandering(days: int, alike: float, *, seed: int) -> np.ndarray:
@@ -33,6 +33,14 @@ def test_levels_taken_out_are_made_up_for() -> None:
         told.append(rest_alike((parts - parts.mean(axis=1, keepdims=True)).ravel(), levels=4))
 
     assert np.mean(told) == pytest.approx(0.3, abs=0.06)
+
+
+@pytest.mark.parametrize("alike", [-0.5, 0.0, 0.3, 0.6])
+def test_what_a_day_adds_to_the_day_before_is_the_variance_of_its_chance(alike: float) -> None:
+    told = [new_each_day(2 * _wandering(400, alike, seed=seed)) for seed in range(30)]
+
+    assert np.mean(told) == pytest.approx(4 * (1 - alike**2), rel=0.04)
+    assert new_each_day(np.zeros(20)) == 0
 
 
 def test_what_turns_back_or_never_moves_is_not_alike() -> None:

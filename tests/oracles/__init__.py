@@ -22,12 +22,13 @@ from tests.oracles.queries import bin_of, compared, grouped, hours_in, measured,
 from tests.oracles.reliability import breakdown_times, incidence, outages, recovery_savings, streaks
 from tests.oracles.statistics import (
     bootstrap_t,
-    cheapest_places,
     cliffs_delta,
+    closest_places,
     difference_bootstrap,
     exchanged_p_value,
     hodges_lehmann,
     rate_interval,
+    unlikely,
     winsorised_level,
 )
 from tests.oracles.working_time import busy_seconds, minutes_of_work, shifts, worked_seconds
@@ -42,8 +43,8 @@ __all__ = [
     "busy_seconds",
     "cases",
     "cases_began",
-    "cheapest_places",
     "cliffs_delta",
+    "closest_places",
     "compared",
     "difference_bootstrap",
     "duration_parts",
@@ -71,6 +72,7 @@ __all__ = [
     "shifts",
     "streaks",
     "success_rate",
+    "unlikely",
     "value_by_node",
     "waiting_ms",
     "winsorised_level",

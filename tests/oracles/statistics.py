@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
 
 __all__ = [
     "bootstrap_t",
-    "cheapest_places",
     "cliffs_delta",
+    "closest_places",
     "difference_bootstrap",
     "exchanged_p_value",
     "hodges_lehmann",
     "rate_interval",
+    "unlikely",
     "winsorised_level",
 ]
 
@@ -147,15 +149,29 @@ def winsorised_level(durations_ms: Iterable[float]) -> float:
     return float(np.mean(np.clip(logs, np.percentile(logs, 10), np.percentile(logs, 90))))
 
 
-def cheapest_places(values: Sequence[float], *, penalty: float, shortest: int) -> tuple[float, list[int]]:
-    """Where to cut a series so that squared distances from its parts' means and a penalty for each cut are least."""
-    best: list[tuple[float, list[int]]] = [(-penalty, [])]
-    for end in range(1, len(values) + 1):
-        options = [
-            (best[start][0] + penalty + sum((v - np.mean(values[start:end])) ** 2 for v in values[start:end]), start)
-            for start in range(end - shortest + 1)
-            if np.isfinite(best[start][0])
-        ]
-        cost, start = min(options, default=(float("inf"), 0))
-        best.append((float(cost), [*best[start][1], start] if start else []))
-    return best[-1]
+def closest_places(values: Sequence[float], *, shortest: int) -> list[list[int]]:
+    """For each number of cuts where to cut a series so that squared distances from its parts' means are least."""
+    away = {
+        (start, end): float(np.var(values[start:end])) * (end - start)
+        for end in range(shortest, len(values) + 1)
+        for start in range(end - shortest + 1)
+    }
+    ends: dict[int, tuple[float, list[int]]] = {end: (away[0, end], []) for end in range(shortest, len(values) + 1)}
+    found = []
+    while len(values) in ends:
+        found.append(ends[len(values)][1])
+        ends = {
+            end: min((ends[start][0] + away[start, end], [*ends[start][1], start]) for start in starts)
+            for end in range(shortest, len(values) + 1)
+            if (starts := [start for start in ends if start <= end - shortest])
+        }
+    return found
+
+
+def unlikely(values: Sequence[float], places: Sequence[int]) -> float:
+    """Twice the negative log likelihood of days between cuts, each of which keeps something of the day before."""
+    bounds = [0, *places, len(values)]
+    rest = [v - np.mean(values[a:b]) for a, b in pairwise(bounds) for v in values[a:b]]
+    kept = min(sum(one * next_ for one, next_ in pairwise(rest)) / sum(v * v for v in rest), 0.8)
+    squares = rest[0] ** 2 + sum((after - kept * day) ** 2 for day, after in pairwise(rest))
+    return float(len(rest) * np.log((squares + (kept * rest[-1]) ** 2) / len(rest)))
