@@ -15,7 +15,7 @@ Which of several figures differ from 0, however many there are, is read from the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -77,15 +77,42 @@ class Figures:
         from scipy.special import ndtri, stdtr
 
         value, again, error = self.value[columns], self.again[:, columns], self.error[columns]
-        fixed = error <= _NOTHING * np.abs(self.value).max(initial=0.0)
+        spread, nothing = again.std(axis=0), _NOTHING * np.abs(self.value).max(initial=0.0)
+        fixed = error <= nothing
         with np.errstate(invalid="ignore", divide="ignore"):
             by_t = np.where(fixed, np.where(value == 0, 0.5, 0.0), stdtr(self.freedom[columns], -np.abs(value) / error))
-            by_chance = np.where(fixed, 0.0, np.abs(again - value) / again.std(axis=0)).max(axis=1, initial=0.0)
+            by_chance = np.where(spread <= nothing, 0.0, np.abs(again - value) / spread).max(axis=1, initial=0.0)
         away = -ndtri(by_t)  # in standard errors of a normal figure, as those of the resamples are
         more = len(by_chance) - np.searchsorted(np.sort(by_chance), away, side="left")
         resolved = (1 + more) / (1 + len(by_chance))
         p_values = np.where(more > 0, resolved, np.minimum(resolved, 2 * by_t * len(value)))
         return np.where(np.isnan(self.low[columns]), np.nan, np.minimum(p_values, 1.0))
+
+    def no_surer(self, least: Floats, *, level: float = 0.95) -> Figures:
+        """The same where it is known that some errors can't be so small.
+
+        Parameters
+        ----------
+        least : numpy.ndarray
+            The least standard error of each figure; 0 where none is known.
+        level : float
+            With which the bounds were made.
+
+        Returns
+        -------
+        Figures
+            Their bounds as far out as such an error puts them, by Student's t.
+        """
+        from scipy.special import stdtrit
+
+        small = self.error < least
+        reach = least * stdtrit(self.freedom, (1 + level) / 2)
+        return replace(
+            self,
+            low=np.where(small, np.fmin(self.low, self.value - reach), self.low),
+            high=np.where(small, np.fmax(self.high, self.value + reach), self.high),
+            error=np.where(small, least, self.error),
+        )
 
     def differ(self, columns: slice, *, level: float = 0.95) -> Bools:
         """Which of some figures differ from 0 though they are so many: one error among all of them in 1 - `level`.

@@ -114,6 +114,26 @@ def test_what_no_day_changes_is_bounded_by_itself() -> None:
     assert found.differ(slice(None)).tolist() == [False, True]
 
 
+def test_an_error_that_cannot_be_so_small_widens_bounds_and_raises_p() -> None:
+    before, now = _samples(2, 20, 3)
+    before[:, 0], now[:, 0] = 1.02, 1.0  # the same on every day
+    found = _differences(before, now)
+    assert found.differ(slice(None))[0]
+
+    careful = found.no_surer(np.array([0.02, 0.0, 0.001]))
+    assert (careful.value == found.value).all()
+    reach = 0.02 * stats.t.ppf(0.975, careful.freedom[0])
+    assert (careful.low[0], careful.high[0]) == pytest.approx((-0.02 - reach, -0.02 + reach))
+    assert (careful.low[1:] == found.low[1:]).all()
+    assert (careful.high[1:] == found.high[1:]).all()
+    assert (careful.error[1:] == found.error[1:]).all()
+    assert not careful.differ(slice(None))[0]
+    assert careful.p_values(slice(None))[0] > 0.3  # one standard error, and the largest of three
+    assert careful.p_values(slice(1, 3)) == pytest.approx(found.p_values(slice(1, 3)))
+    none = figures_without_bounds(np.ones(3)).no_surer(np.ones(3))
+    assert np.isnan(none.low).all()
+
+
 def test_without_bounds_nothing_differs() -> None:
     found = figures_without_bounds(np.asarray([1.0, 0.0]))
 

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.attribution.parts import NO_PARTS, parts_table
+from rpa_lab.analysis.attribution.parts import NO_PARTS, parts_table, with_rare_attempts
 from rpa_lab.analysis.attribution.period_work import PeriodWork
 from rpa_lab.analysis.attribution.result import Attribution
 from rpa_lab.analysis.attribution.sides import Sides
@@ -126,6 +126,7 @@ def attribution_of(
             later_first=sides.later_first,
             together=sides.together,
         )
+        figures = with_rare_attempts(figures, first, second, level=level)
     else:
         figures = figures_without_bounds(split(first, second)[0])
     change, baseline_mean_ms = float(figures.value[-1]), unknown.baseline_mean_ms

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.attribution.split import Work
+from rpa_lab.analysis.attribution.split import Work, least_error_of_attempts
 from rpa_lab.inference.two_periods import Figures
 
-__all__ = ["KINDS", "NO_PARTS", "by_cause", "corrected_parts", "parts_table"]
+__all__ = ["KINDS", "NO_PARTS", "by_cause", "corrected_parts", "parts_table", "with_rare_attempts"]
 
 KINDS: Final = ("attempts", "time", "waiting", "mix")
 """How often a step is tried, how long an attempt takes, what no step took, and which runs there were."""
@@ -32,6 +32,28 @@ _MAIN: Final = 0.25  # of what a step's parts change together
 
 NO_PARTS: Final = pl.DataFrame(schema=_SCHEMA)
 """Of what can't be compared."""
+
+
+def with_rare_attempts(figures: Figures, before: Work, now: Work, *, level: float) -> Figures:
+    """The figures, those of attempts no surer than runs allow, however even the days are.
+
+    Parameters
+    ----------
+    figures : Figures
+        Of what `rpa_lab.analysis.attribution.split.split` gives.
+    before, now : Work
+        Both sides in one row each.
+    level : float
+        With which the bounds were made, fraction 0-1.
+
+    Returns
+    -------
+    Figures
+    """
+    least = np.zeros(len(figures.value))
+    of_attempts = least_error_of_attempts(before, now)
+    least[: len(of_attempts)] = of_attempts
+    return figures.no_surer(least, level=level)
 
 
 def parts_table(

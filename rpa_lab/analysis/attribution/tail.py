@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rpa_lab.analysis.attribution.parts import parts_table
+from rpa_lab.analysis.attribution.parts import parts_table, with_rare_attempts
 from rpa_lab.analysis.attribution.split import Work, split
 from rpa_lab.inference.intervals import DAYS
 from rpa_lab.inference.two_periods import drawn_days, figures_of_two_periods
@@ -156,6 +156,7 @@ def tail_attribution(
         together=together,
     )
     before, now = (side.drawn(np.ones((1, units[number]))) for number, side in enumerate(sides))
+    figures = with_rare_attempts(figures, before, now, level=level)
     means = [float(work.duration[0, 0] / work.runs[0, 0]) / 1000 for work in (before, now)]
     return TailAttribution(
         workflow_id=completed["workflow_id"][0],
