@@ -6,6 +6,10 @@ weeks are a small sample, whose bootstrap is too narrow by √(13/14) and by wha
 distribution. On simulated fleets such bounds of parts of a change hold 94 to 95 %, those of BCa 90 %: a difference of
 two means of long-tailed durations is hardly skewed, and a long run that one period happens to have bends BCa's away.
 
+Drawing days one by one takes them for independent. Where a slow day follows a slow one, standard errors and bounds are
+as much wider as neighbouring days are alike in what they do to a figure (`rpa_lab.inference.neighbours`): where the day
+effect is correlated by 0.3, time parts hold 94 % instead of 92.
+
 Which of several figures differ from 0, however many there are, is read from the largest of them in each resample.
 """
 
@@ -18,6 +22,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rpa_lab.inference.neighbours import wider_by_neighbours
 from rpa_lab.inference.resampling import RESAMPLES, resampled_days
 
 __all__ = ["Figures", "drawn_days", "figures_of_two_periods", "figures_without_bounds"]
@@ -40,7 +45,7 @@ class Figures:
     low, high : numpy.ndarray
         Bounds.
     error, freedom : numpy.ndarray
-        Standard errors by the jackknife, and Welch's degrees of freedom.
+        Standard errors by the jackknife, wider where neighbouring days are alike, and Welch's degrees of freedom.
     again : numpy.ndarray
         One row per resample.
     """
@@ -101,6 +106,7 @@ def figures_of_two_periods(
     level: float = 0.95,
     seed: int = 0,
     later_first: bool = False,
+    in_order: bool = True,
     resamples: int = RESAMPLES,
 ) -> Figures:
     """Figures made from the days of two periods, with bounds.
@@ -118,6 +124,8 @@ def figures_of_two_periods(
         Same days and seed, same bounds.
     later_first : bool
         Whether the first period is the later one: with the periods exchanged the same days are drawn.
+    in_order : bool
+        Whether each period's days follow one another, so that one may resemble the day before; runs by lot don't.
     resamples : int
         How many.
 
@@ -148,6 +156,9 @@ def figures_of_two_periods(
     slopes = [_influence(figures(left_out[0], ones[1])), _influence(figures(ones[0], left_out[1]))]
     error, freedom, wider = _spread(slopes)
     low, high = _between(again, wider=wider, freedom=freedom, level=level)
+    if in_order:
+        wider = wider_by_neighbours(slopes)
+        error, low, high = error * wider, low - (wider - 1) * (value - low), high + (wider - 1) * (high - value)
     return Figures(value=value, low=low, high=high, error=error, freedom=freedom, again=again)
 
 

@@ -141,6 +141,7 @@ def tail_attribution(
         level=level,
         seed=seed,
         later_first=later_first,
+        in_order=completed["basis"][0] == DAYS,
     )
     before, now = (side.drawn(np.ones((1, units[number]))) for number, side in enumerate(sides))
     means = [float(work.duration[0, 0] / work.runs[0, 0]) / 1000 for work in (before, now)]
