@@ -3,7 +3,7 @@
 A figure is a function of how often each day counts: once each as they were, more or less often as they are drawn anew.
 The days of each period are drawn for themselves. Bounds are quantiles of the resamples, further out for few days: two
 weeks are a small sample, whose bootstrap is too narrow by √(13/14) and by what Student's t has more than the normal
-distribution. On simulated fleets such bounds of parts of a change hold 94 to 95 %, those of BCa 90 %: a difference of
+distribution. On simulated fleets such bounds of parts of a change hold 94 to 96 %, those of BCa 90 %: a difference of
 two means of long-tailed durations is hardly skewed, and a long run that one period happens to have bends BCa's away.
 
 Drawing days one by one takes them for independent. Where a slow day follows a slow one, standard errors and bounds are
