@@ -6,8 +6,12 @@ once, so that what a slow Monday does to both cancels.
 
 Bounds are quantiles of the resamples, further out for few days: two weeks are a small sample, whose bootstrap is too
 narrow by √(13/14) and by what Student's t has more than the normal distribution. On simulated fleets such bounds of
-parts of a change hold 94 to 95 %, those of BCa 90 %: a difference of two means of long-tailed durations is hardly
+parts of a change hold 94 to 96 %, those of BCa 90 %: a difference of two means of long-tailed durations is hardly
 skewed, and a long run that one period happens to have bends BCa's away.
+
+Drawing days one by one takes them for independent. Where a slow day follows a slow one, standard errors and bounds are
+as much wider as neighbouring days are alike in what they do to a figure (`rpa_lab.inference.neighbours`): where the day
+effect is correlated by 0.3, time parts hold 94 % instead of 92.
 
 Which of several figures differ from 0, however many there are, is read from the largest of them in each resample.
 """
@@ -21,6 +25,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rpa_lab.inference.neighbours import wider_by_neighbours
 from rpa_lab.inference.resampling import RESAMPLES, resampled_days
 
 __all__ = ["Figures", "drawn_days", "figures_of_two_periods", "figures_without_bounds"]
@@ -43,7 +48,7 @@ class Figures:
     low, high : numpy.ndarray
         Bounds.
     error, freedom : numpy.ndarray
-        Standard errors by the jackknife, and Welch's degrees of freedom.
+        Standard errors by the jackknife, wider where neighbouring days are alike, and Welch's degrees of freedom.
     again : numpy.ndarray
         One row per resample.
     """
@@ -132,6 +137,7 @@ def figures_of_two_periods(
     seed: int = 0,
     later_first: bool = False,
     together: bool = False,
+    in_order: bool = True,
     resamples: int = RESAMPLES,
 ) -> Figures:
     """Figures made from the days of two periods, with bounds.
@@ -151,6 +157,8 @@ def figures_of_two_periods(
         Whether the first period is the later one: with the periods exchanged the same days are drawn.
     together : bool
         Whether both are of the same days, as many and in the same order, which are drawn for both at once.
+    in_order : bool
+        Whether each period's days follow one another, so that one may resemble the day before; runs by lot don't.
     resamples : int
         How many.
 
@@ -182,6 +190,9 @@ def figures_of_two_periods(
     slopes = [_influence(figures(first, second)) for first, second in without]
     error, freedom, wider = _spread(slopes)
     low, high = _between(again, wider=wider, freedom=freedom, level=level)
+    if in_order:
+        wider = wider_by_neighbours(slopes)
+        error, low, high = error * wider, low - (wider - 1) * (value - low), high + (wider - 1) * (high - value)
     return Figures(value=value, low=low, high=high, error=error, freedom=freedom, again=again)
 
 

@@ -5,13 +5,20 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from rpa_lab.inference.neighbours import wider_by_neighbours
 from rpa_lab.inference.two_periods import Figures, drawn_days, figures_of_two_periods, figures_without_bounds
 
 Floats = npt.NDArray[np.float64]
 
 
 def _differences(
-    before: Floats, now: Floats, *, seed: int = 0, later_first: bool = False, together: bool = False
+    before: Floats,
+    now: Floats,
+    *,
+    seed: int = 0,
+    later_first: bool = False,
+    together: bool = False,
+    in_order: bool = True,
 ) -> Figures:
     """Of the means of columns."""
 
@@ -20,7 +27,12 @@ def _differences(
         return moved
 
     return figures_of_two_periods(
-        figures, (len(before), len(now)), seed=seed, later_first=later_first, together=together
+        figures,
+        (len(before), len(now)),
+        seed=seed,
+        later_first=later_first,
+        together=together,
+        in_order=in_order,
     )
 
 
@@ -31,7 +43,7 @@ def _samples(seed: int, days: int, columns: int) -> tuple[Floats, Floats]:
 
 def test_error_and_degrees_of_freedom_are_welchs() -> None:
     before, now = _samples(0, 14, 3)
-    found = _differences(before, now)
+    found = _differences(before, now, in_order=False)
 
     for column in range(3):
         welch = stats.ttest_ind(now[:, column], before[:, column], equal_var=False)
@@ -43,7 +55,7 @@ def test_bounds_of_means_of_two_weeks_are_as_wide_as_students() -> None:
     ratios = []
     for seed in range(30):
         before, now = _samples(seed, 14, 2)
-        found = _differences(before, now)
+        found = _differences(before, now, in_order=False)
         for column in range(2):
             welch = stats.ttest_ind(now[:, column], before[:, column], equal_var=False).confidence_interval(0.95)
             ratios.append((found.high[column] - found.low[column]) / (welch.high - welch.low))
@@ -56,6 +68,56 @@ def test_chance_is_called_a_difference_no_oftener_than_said_however_many_figures
 
     assert stats.binom.sf(sum(wrong) - 1, len(wrong), 0.05) > 0.01  # uncorrected: about 90 of 200
     assert sum(wrong) >= 2  # and it isn't deaf
+
+
+def _wandering(seed: int, days: int, columns: int, *, alike: float) -> Floats:
+    """Days that keep so much of the day before, of variance 1."""
+    rng = np.random.default_rng([seed, 1])
+    shocks = rng.normal(0, np.sqrt(1 - alike**2), (days, columns))
+    levels = [rng.normal(0, 1, columns)]
+    for shock in shocks[1:]:
+        levels.append(alike * levels[-1] + shock)
+    return np.stack(levels)
+
+
+def test_days_like_the_day_before_widen_errors_and_bounds_by_the_same_factor_and_nothing_else() -> None:
+    days = _wandering(5, 56, 6, alike=0.5)
+    alike, by_lot = (_differences(days[:28], days[28:], in_order=in_order) for in_order in (True, False))
+    wider = wider_by_neighbours([days[half] - days[half].mean(axis=0) for half in (slice(28), slice(28, None))])
+
+    assert wider.min() >= 1
+    assert wider.max() > 1.3
+    assert alike.error == pytest.approx(by_lot.error * wider)
+    assert alike.value - alike.low == pytest.approx((by_lot.value - by_lot.low) * wider)
+    assert alike.high - alike.value == pytest.approx((by_lot.high - by_lot.value) * wider)
+    assert (alike.freedom == by_lot.freedom).all()
+    assert (alike.again == by_lot.again).all()
+
+
+def test_differences_of_days_like_the_day_before_are_held_and_a_trial_without_order_is_not() -> None:
+    held, by_lot = 0, 0
+    for seed in range(60):
+        days = _wandering(seed, 56, 10, alike=0.3)
+        for in_order in (True, False):
+            found = _differences(days[:28], days[28:], seed=seed, in_order=in_order)
+            inside = int(((found.low <= 0) & (found.high >= 0)).sum())
+            held, by_lot = held + inside * in_order, by_lot + inside * (not in_order)
+
+    assert stats.binom.cdf(held, 600, 0.92) > 0.001
+    assert stats.binom.sf(held - 1, 600, 0.985) > 0.001
+    assert stats.binom.cdf(by_lot, 600, 0.90) < 0.01
+
+
+def test_p_values_agree_with_bounds_where_neighbouring_days_are_alike() -> None:
+    for seed in range(40):
+        days = _wandering(seed, 56, 4, alike=0.6)
+        found = _differences(days[:28], days[28:], seed=seed)
+        outside = (found.low > 0) | (found.high < 0)
+        for column in range(4):
+            alone = slice(column, column + 1)
+            p_value = found.p_values(alone)[0]
+            assert not found.differ(alone)[0] or outside[column]
+            assert outside[column] == (p_value <= 0.05) or 0.03 < p_value < 0.08
 
 
 def test_a_real_difference_is_found_among_many_and_its_p_value_is_small() -> None:
@@ -93,7 +155,7 @@ def test_days_of_both_are_drawn_at_once_where_they_are_the_same_days() -> None:
 
     before, now = _samples(0, 14, 3)
     common = np.random.default_rng(5).normal(0, 20, (14, 1))  # a slow day is slow for both
-    found = _differences(before + common, now + common, together=True)
+    found = _differences(before + common, now + common, together=True, in_order=False)
     for column in range(3):
         paired = stats.ttest_rel(now[:, column], before[:, column])
         between = paired.confidence_interval(0.95)
@@ -101,7 +163,7 @@ def test_days_of_both_are_drawn_at_once_where_they_are_the_same_days() -> None:
         assert found.freedom[column] == pytest.approx(13)
         assert found.high[column] - found.low[column] == pytest.approx(between.high - between.low, rel=0.1)
         assert found.p_values(slice(column, column + 1))[0] == pytest.approx(paired.pvalue, abs=0.05)
-    apart = _differences(before + common, now + common)
+    apart = _differences(before + common, now + common, in_order=False)
     assert ((apart.high - apart.low) > 5 * (found.high - found.low)).all()
 
 

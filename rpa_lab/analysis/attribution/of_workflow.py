@@ -125,6 +125,7 @@ def attribution_of(
             seed=seed,
             later_first=sides.later_first,
             together=sides.together,
+            in_order=facts["basis"] == DAYS,
         )
         figures = with_rare_attempts(figures, first, second, level=level)
     else:

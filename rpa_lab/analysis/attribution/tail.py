@@ -154,6 +154,7 @@ def tail_attribution(
         seed=seed,
         later_first=later_first,
         together=together,
+        in_order=completed["basis"][0] == DAYS,
     )
     before, now = (side.drawn(np.ones((1, units[number]))) for number, side in enumerate(sides))
     figures = with_rare_attempts(figures, before, now, level=level)
