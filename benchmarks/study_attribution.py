@@ -17,6 +17,7 @@
   (`attributing.long_fleets`), its strata counted by what they are on average (`attributing.coverage`), or its
   longest twentieth (`attributing.tails`); of intervals that speak of these runs only it is what the same days give with
   25 times as many runs (`attributing.few_days`).
+- Versions: runs of the same 28 days, of which a coin says by which version they are done (`attributing.versions`).
 
     python benchmarks/study_attribution.py      as committed; writes results/attribution.csv
     python benchmarks/study_attribution.py 5    seeds 0 to 4, coverage of seed 0 only, and writes nothing
@@ -39,16 +40,17 @@ from benchmarks.attributing.planting import SIZES
 from benchmarks.attributing.related import related
 from benchmarks.attributing.tails import coverage_of_tails
 from benchmarks.attributing.verdicts import named, silent, silent_of_related_days
+from benchmarks.attributing.versions import versions
 
 RESULTS: Final = Path(__file__).parent / "results" / "attribution.csv"
-SEEDS, LONG_SEEDS, STRATA_SEEDS, TAIL_SEEDS, FEW_SEEDS = 50, 5, 3, 2, 10
+SEEDS, LONG_SEEDS, STRATA_SEEDS, TAIL_SEEDS, FEW_SEEDS, VERSION_SEEDS = 50, 5, 3, 2, 10, 12
 
 
 def main() -> None:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else SEEDS
     whole = seeds == SEEDS
-    long, strata, tails, few = (
-        range(count if whole else 1) for count in (LONG_SEEDS, STRATA_SEEDS, TAIL_SEEDS, FEW_SEEDS)
+    long, strata, tails, few, versions_of = (
+        range(count if whole else 1) for count in (LONG_SEEDS, STRATA_SEEDS, TAIL_SEEDS, FEW_SEEDS, VERSION_SEEDS)
     )
     parts: list[Callable[[], pl.DataFrame]] = [
         *(partial(named, range(seeds), size=size) for size in SIZES),
@@ -60,6 +62,7 @@ def main() -> None:
         partial(coverage_of_strata, strata),
         partial(coverage_of_tails, tails),
         partial(coverage_of_few_days, few),
+        partial(versions, versions_of),
     ]
     tables = []
     for part in parts:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from benchmarks.attributing.planting import PART, SIZES, five, planted, usual
+from rpa_lab.analysis.attribution.parts import with_rare_attempts
 from rpa_lab.analysis.attribution.split import Work, split, work_of
 from rpa_lab.inference.two_periods import Figures, figures_of_two_periods
 from rpa_lab.simulate.simulated import Fleet
@@ -102,13 +103,15 @@ def truth_of(before: Work, now: Work) -> Floats:
 
 
 def window_figures(before: Work, now: Work, *, seed: int, in_order: bool = True) -> Figures:
-    """The parts between two windows, with intervals."""
-    return figures_of_two_periods(
+    """The parts between two windows, with intervals, as an attribution makes them."""
+    figures = figures_of_two_periods(
         lambda one, other: split(before.counted(one), now.counted(other)),
         (len(before.runs), len(now.runs)),
         seed=seed,
         in_order=in_order,
     )
+    sums = (work.counted(np.ones((1, len(work.runs)))) for work in (before, now))
+    return with_rare_attempts(figures, *sums, level=0.95)
 
 
 def windows_of(days: int, before: int, now: int) -> Iterator[tuple[slice, slice]]:

@@ -16,6 +16,7 @@ from benchmarks.attributing.planting import KINDS, five
 from benchmarks.attributing.related import day_factors, related, with_related_days
 from benchmarks.attributing.tails import coverage_of_tails
 from benchmarks.attributing.verdicts import named, silent, silent_of_related_days
+from benchmarks.attributing.versions import versions
 
 UNLIKELY = 0.001
 
@@ -50,6 +51,18 @@ def test_where_days_resemble_the_day_before_hardly_anything_is_said() -> None:
 
     assert table["of"].to_list() == [3, 3, 3]
     assert max(table["n"].to_list()) <= 1
+
+
+def test_versions_side_by_side_hold_the_truth_and_equal_ones_hardly_differ() -> None:
+    table = versions(range(2))
+    _assert_held(table.filter(what="coverage"), least=0.90)
+    said = table.filter(what="versions")
+    counts = {(row["design"], row["figure"]): (row["n"], row["of"]) for row in said.to_dicts()}
+
+    assert counts["versions, half of the runs, a fault", "named first, for sure"][0] >= 8  # of ten
+    for share in ("half", "a tenth"):
+        reported, of = counts[f"versions, {share} of the runs, no fault", "significant or a part"]
+        assert (of, stats.binom.sf(reported - 1, of, 0.06) > UNLIKELY) == (10, True)
 
 
 @pytest.mark.parametrize("window", [(14, 14), (28, 28), (28, 10)])
