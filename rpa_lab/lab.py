@@ -215,7 +215,9 @@ class Lab:
         analyzer = AttributionAnalyzer(self.store)
         if versions is not None:
             first, second = two_versions(versions, baseline=baseline, current=current)
-            return analyzer.attribute_versions(workflow_id, first, second, period=period or _USUAL, by=by)
+            return analyzer.attribute_versions(
+                workflow_id, first, second, period=_USUAL if period is None else period, by=by
+            )
         if period is not None:
             raise InputError(f"period is {quote(period)} without versions; name baseline and current, or versions")
         before, now = periods_of(self.store, _USUAL, baseline=baseline, current=current)

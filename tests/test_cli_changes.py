@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from rpa_lab import Lab, TimeSeriesStore
 from rpa_lab.cli import app
 from rpa_lab.errors import InputError, UnknownNameError
-from rpa_lab.simulate import SlowStep, fleet
+from rpa_lab.simulate import NewStep, SlowStep, fleet
 
 CLI = CliRunner()
 SLOW = SlowStep(workflow_id="order_entry", node_id="fetch order", onset_day=28, factor=3)
@@ -81,6 +81,15 @@ def test_versions_are_split_as_periods_are(kept: Path) -> None:
     ):
         done = CLI.invoke(app, ["attribution", *refused, "-s", str(kept), "--as-of", "latest"])
         assert said in str(done.exception)
+
+
+def test_a_step_that_is_gone_is_told(tmp_path: Path) -> None:
+    new = NewStep(workflow_id="order_entry", node_id="ask again", after="fetch order", median_ms=900, onset_day=14)
+    fleet(28, 1, 7, end=date(2026, 11, 2), runs_per_day=20, faults=[new]).write(tmp_path)
+    without, with_it = "2026-10-05/2026-10-19", "2026-10-19/2026-11-02"
+    shown = _asked(tmp_path, "attribution", "order_entry", "--baseline", with_it, "--current", without)
+
+    assert "“ask again” is gone" in shown
 
 
 def test_what_the_table_calls_sure_is_what_the_sentence_does(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from rpa_lab import (
     ReliabilityAnalyzer,
     TimeSeriesStore,
 )
-from rpa_lab.errors import InputError, UnknownNameError
+from rpa_lab.errors import InputError
 from rpa_lab.query.durations import duration_table
 
 AT = datetime(2026, 11, 3, 22, 30, tzinfo=UTC)
@@ -129,7 +129,7 @@ def test_what_changed_is_answered_by_the_analysers_too(lab: Lab) -> None:
         lab.attribution("invoices", period="7d")
     with pytest.raises(InputError, match="current is '2026-11' beside versions"):
         lab.attribution("invoices", current="2026-11", versions=("1", "2"))
-    with pytest.raises(UnknownNameError, match="invoices has no run of version '0'"):
+    with pytest.raises(InputError, match="no run of invoices says by which version it was done"):
         lab.attribution("invoices", versions=("0", "2"))
     assert lab.change_points(None, "all").to_dict() == history.change_points(period="all").to_dict()
 

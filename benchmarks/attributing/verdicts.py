@@ -20,7 +20,7 @@ from rpa_lab.storage.store import TimeSeriesStore
 
 DAYS, ONSET = 56, 28
 LEAST = 0.05
-_SURE: Final = "Of its parts one is sure"
+_SURE: Final = "Of its parts "
 
 
 def named(seeds: Iterable[int], *, size: float = SIZES[0]) -> pl.DataFrame:

@@ -191,7 +191,8 @@ class ComparativeAnalyzer:
         else:
             names = [str(group) for group in ([groups] if isinstance(groups, str) else groups)]
             if not set(names) <= set(known):
-                known = counted(self.store.span("all"), {})[column].drop_nulls().unique().to_list()
+                whose = {name: only[name] for name in ("workflow_id",) if name in only}
+                known = counted(self.store.span("all"), whose)[column].drop_nulls().unique().to_list()
             for name in names:
                 if name not in known:
                     raise unknown_name(f"the store has no {column.removesuffix('_id')}", name, known)

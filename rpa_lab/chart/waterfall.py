@@ -73,6 +73,7 @@ def attribution_waterfall(
     most: int = 8,
     longest: bool = False,
     versions: tuple[str, str] | None = None,
+    significant: bool | None = True,
 ) -> alt.LayerChart:
     """The largest parts of a change one below the other, each beginning where the one above it ends.
 
@@ -91,6 +92,8 @@ def attribution_waterfall(
         Whether these are the longest runs only, as of `Attribution.tail`.
     versions : tuple of str, optional
         The versions that are held against each other, in place of what was before and what is now.
+    significant : bool or None
+        Whether the change as a whole is more than chance explains; None: undecided. The title says where it isn't.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def attribution_waterfall(
         return empty(title="There is no change to explain", subtitle=whose)
     unit = time_unit([*ranked["change_ms"].abs().head(1), abs(change_ms)])
     steps = _steps(ranked, most, unit)
-    ends_named = ("mean before", "mean after") if versions is None else _mean_names(versions)
+    ends_named = ("mean before", "mean now") if versions is None else _mean_names(versions)
     rows = _with_means(steps, baseline_mean_ms, current_mean_ms, unit, names=ends_named)
     order = rows["name"].to_list()
     ends = pl.concat([rows[name] for name in ("from", "to", "low", "high")]).drop_nulls()
@@ -144,7 +147,7 @@ def attribution_waterfall(
             alt.Tooltip("full:N", title="part"),
             alt.Tooltip("figure:N", title="change"),
             alt.Tooltip("between:N", title="95 % interval"),
-            alt.Tooltip("moved:N", title="before → after" if versions is None else "the one → the other"),
+            alt.Tooltip("moved:N", title="before → now" if versions is None else " → ".join(versions)),
         ],
     )
     hue = alt.Color(
@@ -176,7 +179,7 @@ def attribution_waterfall(
     chart = finish(
         left,
         notes_beside(rows),
-        title=_title(ranked, change_ms, baseline_mean_ms, longest=longest, versions=versions),
+        title=_title(ranked, change_ms, baseline_mean_ms, longest=longest, versions=versions, significant=significant),
         subtitle=subtitle,
         height=28 * rows.height + 10,
     )
@@ -293,6 +296,7 @@ def _title(
     *,
     longest: bool,
     versions: tuple[str, str] | None,
+    significant: bool | None,
 ) -> str:
     runs = "The longest runs" if longest else "Runs"
     as_before = "as long as before"
@@ -306,6 +310,11 @@ def _title(
         return f"{runs} take {as_before if close else moved}; no part of it is surely more than chance"
     kind, node_id, part, before, after = notable.select("kind", "node_id", "change_ms", "before", "after").row(0)
     cause = _cause(kind, node_id, part, before, after)
+    if not significant:
+        doubt = "which may be chance" if significant is False else "chance or not"
+        return (
+            f"{runs} take {moved}, {doubt}; {cause}, which {'adds' if part > 0 else 'saves'} {duration_text(abs(part))}"
+        )
     if 0 < part / (change_ms or -part) <= 1:
         return f"{runs} take {moved}; {duration_text(abs(part))} of it because {cause}"
     return f"{runs} take {moved}; {cause}, which {'adds' if part > 0 else 'saves'} {duration_text(abs(part))}"

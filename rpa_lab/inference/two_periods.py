@@ -93,13 +93,13 @@ class Figures:
         p_values = np.where(more > 0, resolved, np.minimum(resolved, 2 * by_t * len(value)))
         return np.where(np.isnan(self.low[columns]), np.nan, np.minimum(p_values, 1.0))
 
-    def no_surer(self, least: Floats, *, level: float = 0.95) -> Figures:
+    def no_surer(self, bounding: Floats, asking: Floats, *, level: float = 0.95) -> Figures:
         """The same where it is known that some errors can't be so small.
 
         Parameters
         ----------
-        least : numpy.ndarray
-            The least standard error of each figure; 0 where none is known.
+        bounding, asking : numpy.ndarray
+            The least standard error of each figure, for its bounds and for p-values; 0 where none is known.
         level : float
             With which the bounds were made.
 
@@ -110,13 +110,13 @@ class Figures:
         """
         from scipy.special import stdtrit
 
-        small = self.error < least
-        reach = least * stdtrit(self.freedom, (1 + level) / 2)
+        small = self.error < bounding
+        reach = bounding * stdtrit(self.freedom, (1 + level) / 2)
         return replace(
             self,
             low=np.where(small, np.fmin(self.low, self.value - reach), self.low),
             high=np.where(small, np.fmax(self.high, self.value + reach), self.high),
-            error=np.where(small, least, self.error),
+            error=np.where(self.error < asking, asking, self.error),
         )
 
     def differ(self, columns: slice, *, level: float = 0.95) -> Bools:
@@ -185,6 +185,7 @@ def figures_of_two_periods(
     drawn = drawn_days(units, seed=seed, later_first=later_first, together=together, resamples=resamples)
     parts = [slice(start, start + _AT_ONCE) for start in range(0, resamples, _AT_ONCE)]
     again = np.concatenate([figures(drawn[0][part], drawn[1][part]) for part in parts])
+    again = again[np.isfinite(again).all(axis=1)]  # a side of few days is now and then not drawn at all
     left_out = [1.0 - np.eye(count) for count in units]
     without = [(left_out[0], left_out[1])] if together else [(left_out[0], ones[1]), (ones[0], left_out[1])]
     slopes = [_influence(figures(first, second)) for first, second in without]

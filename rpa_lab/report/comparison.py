@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rpa_lab.analysis.attribution.result import Attribution
 from rpa_lab.analysis.attribution.strata import UNKNOWN
 from rpa_lab.analysis.attribution.tail import TailAttribution
 from rpa_lab.analysis.before_after import days_text
 from rpa_lab.chart.theme import empty, short
 from rpa_lab.chart.waterfall import attribution_waterfall, part_name
+from rpa_lab.errors import InputError
 from rpa_lab.inference.intervals import DAYS
 from rpa_lab.inference.resampling import LEAST_DAYS
 from rpa_lab.report.block import Block, Chart, Kpi, Kpis, Table, Text
@@ -27,7 +29,7 @@ from rpa_lab.units import count_text, duration_text, percent_text
 if TYPE_CHECKING:
     import altair as alt
 
-    from rpa_lab.analysis.attribution.analyzer import Attribution, Attributions
+    from rpa_lab.analysis.attribution.result import Attributions
     from rpa_lab.analysis.history import History
     from rpa_lab.storage.store import TimeSeriesStore
 
@@ -51,13 +53,13 @@ _FAILED_MORE: Final = 0.05
 _SIDES: Final = {True: "periods", False: "versions"}
 
 
-def most_changed(found: Attributions, *, otherwise: pl.DataFrame) -> str:
+def most_changed(found: Attributions | None, *, otherwise: pl.DataFrame) -> str:
     """The workflow that changed most surely: in its mean, else in one of its parts.
 
     Parameters
     ----------
-    found : Attributions
-        Of all workflows.
+    found : Attributions, optional
+        Of all workflows; where versions are held against each other there are none.
     otherwise : polars.DataFrame
         `Lab.workflows` of all time: where none ran in both periods, the busiest of these is meant.
 
@@ -65,7 +67,14 @@ def most_changed(found: Attributions, *, otherwise: pl.DataFrame) -> str:
     -------
     str
         The first of `found`.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to choose by.
     """
+    if found is None:
+        raise InputError("workflow_id is None beside versions, expected the workflow whose versions they are")
     return str(found.table["workflow_id"][0]) if found.table.height else str(busiest(otherwise))
 
 
@@ -124,7 +133,7 @@ def waterfall(found: Attribution | TailAttribution | None) -> alt.LayerChart:
     if found is None:
         return empty(title="There are too few runs for the longest to be compared", subtitle="400 a side are needed")
     if found.baseline_mean_ms is None or found.current_mean_ms is None:
-        return empty(title="There is no change to explain", subtitle=short(found.workflow_id))
+        return empty(title=f"Runs of {short(found.workflow_id)} can't be compared", subtitle=doubts(found)[0])
     return attribution_waterfall(
         found.parts.with_columns(notable=found.sure),
         workflow_id=found.workflow_id,
@@ -132,6 +141,7 @@ def waterfall(found: Attribution | TailAttribution | None) -> alt.LayerChart:
         current_mean_ms=found.current_mean_ms,
         longest=isinstance(found, TailAttribution),
         versions=found.compared_versions,
+        significant=found.significant if isinstance(found, Attribution) else True,
     )
 
 
@@ -151,7 +161,7 @@ def begin(found: Attribution, *, store: TimeSeriesStore) -> Report:
     """
     starts, ends = zip(*(period.split("/") for period in (found.baseline_period, found.current_period)), strict=True)
     return Report(
-        title=f"What {_whose(found)} in {short(found.workflow_id, most=120)}",
+        title=_title(found),
         summary=f"{found.sentence}{_chosen(found)}",
         period=ReportPeriod(text=found.sides_text, start=min(starts), end=max(ends), tz=found.tz),
         provenance=Provenance.of(store, n=found.baseline_runs + found.current_runs),
@@ -274,13 +284,13 @@ def longest_runs(found: Attribution, chart: alt.LayerChart) -> tuple[Block, ...]
             ),
         )
     words = Text(
-        text=f"{found.tail.sentence} They are the longest twentieth of each period's runs: where other parts stand out "
+        text=f"{found.tail.sentence} They are the longest twentieth of each side's runs: where other parts stand out "
         "here than above, what makes the average run longer is not what makes runs very long."
     )
     return Chart.of(chart), words, parts_table(found.tail, title="The parts of the longest runs' change")
 
 
-def since_when(found: History, chart: alt.LayerChart, points: Table) -> tuple[Block, ...]:
+def since_when(found: History, chart: alt.LayerChart, points: Table, *, of_versions: bool = False) -> tuple[Block, ...]:
     """The history of a workflow: a chart, its words, and a table where anything changed.
 
     Parameters
@@ -291,6 +301,8 @@ def since_when(found: History, chart: alt.LayerChart, points: Table) -> tuple[Bl
         `rpa_lab.chart.history.history_timeline` of it.
     points : Table
         `rpa_lab.report.comparison_tables.change_points_table` of it.
+    of_versions : bool
+        Whether the report is of two versions, while levels are those of all runs.
 
     Returns
     -------
@@ -298,7 +310,8 @@ def since_when(found: History, chart: alt.LayerChart, points: Table) -> tuple[Bl
     """
     if found.days.is_empty():
         return (history_words(found),)
-    return Chart.of(chart), history_words(found), *((points,) if points.rows else ())
+    whose = (Text(text="Levels are those of all runs of the workflow, whatever their version."),) if of_versions else ()
+    return Chart.of(chart), *whose, history_words(found), *((points,) if points.rows else ())
 
 
 def history_words(found: History) -> Text:
@@ -390,11 +403,12 @@ def where_to_look(found: Attribution) -> Text:
     )
 
 
-def _whose(found: Attribution) -> str:
-    """What a report is about."""
+def _title(found: Attribution) -> str:
+    workflow = short(found.workflow_id, most=120)
     if found.compared_versions is None:
-        return "changed"
-    return f"version {short(found.compared_versions[1], most=40)} changes"
+        return f"What changed in {workflow}"
+    first, second = (short(name, most=40) for name in found.compared_versions)
+    return f"Version {second} against {first} of {workflow}"
 
 
 def _sentence(text: str) -> str:

@@ -106,7 +106,12 @@ def parts_table(found: Attribution | TailAttribution, *, title: str = "The parts
         Column(name="change_ms", label="change", unit="ms", symbol=unit.symbol, signed=True),
         _interval(found.level, unit.symbol),
         Column(name="share", label="of the change", unit="fraction"),
-        Column(name="moved", label="before → now" if versions is None else f"with {versions[0]} → {versions[1]}"),
+        Column(
+            name="moved",
+            label="before → now"
+            if versions is None
+            else f"with {' → '.join(short(name, most=20) for name in versions)}",
+        ),
         Column(name="sure", label="sure"),
     )
     left_out = found.parts.height - len(rows)
@@ -146,8 +151,8 @@ def strata_table(strata: pl.DataFrame, *, label: str, sides: tuple[str, str] = (
         first: label,
         "runs_before": f"runs {sides[0]}",
         "runs_after": f"runs {sides[1]}",
-        "mean_before_ms": sides[0],
-        "mean_after_ms": sides[1],
+        "mean_before_ms": f"mean {sides[0]}",
+        "mean_after_ms": f"mean {sides[1]}",
         "mix_ms": "by the mix",
         "inner_ms": "by themselves",
     }
@@ -174,7 +179,17 @@ def kinds_tables(found: Attribution) -> tuple[Table, ...]:
         A workflow of one version has no table of versions.
     """
     label = str(found.by).removeprefix("context.")
-    by_kind = () if found.strata is None else (strata_table(found.strata, label=label, sides=found.side_names),)
+    by_kind = (
+        ()
+        if found.strata is None
+        else (
+            strata_table(
+                found.strata,
+                label=label,
+                sides=(short(found.side_names[0], most=24), short(found.side_names[1], most=24)),
+            ),
+        )
+    )
     by_version = (strata_table(found.versions, label="version"),) if found.versions.height > 1 else ()
     return by_kind + by_version
 

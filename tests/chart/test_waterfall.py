@@ -65,6 +65,16 @@ def test_of_versions_means_and_title_say_which(parts: pl.DataFrame, draw: Draw) 
     assert "take as long as with v" in Chart.of(alike).title
 
 
+@pytest.mark.parametrize(("significant", "said"), [(False, "which may be chance"), (None, "chance or not")])
+def test_a_title_that_stands_alone_says_that_the_change_may_be_chance(
+    parts: pl.DataFrame, significant: bool | None, said: str
+) -> None:
+    title = Chart.of(_draw(parts, significant=significant)).title
+
+    assert title.startswith(f"Runs take 11.2 s longer, {said}; “submit” takes longer, which adds 9.8 s")
+    assert said not in Chart.of(_draw(parts)).title
+
+
 def test_each_part_begins_where_the_one_above_it_ends(parts: pl.DataFrame, draw: Draw) -> None:
     chart = _draw(parts.sample(fraction=1, shuffle=True, seed=3))
     rows = _rows(chart)
@@ -77,7 +87,7 @@ def test_each_part_begins_where_the_one_above_it_ends(parts: pl.DataFrame, draw:
         "form › submit: more attempts",
         "scan: new step",
         "other kinds of runs",
-        "mean after",
+        "mean now",
     ]
     bars = rows[1:-1]
     assert bars[0]["from"] == 0

@@ -182,7 +182,8 @@ def test_an_error_that_cannot_be_so_small_widens_bounds_and_raises_p() -> None:
     found = _differences(before, now)
     assert found.differ(slice(None))[0]
 
-    careful = found.no_surer(np.array([0.02, 0.0, 0.001]))
+    least = np.array([0.02, 0.0, 0.001])
+    careful = found.no_surer(least, 2 * least)
     assert (careful.value == found.value).all()
     reach = 0.02 * stats.t.ppf(0.975, careful.freedom[0])
     assert (careful.low[0], careful.high[0]) == pytest.approx((-0.02 - reach, -0.02 + reach))
@@ -190,10 +191,28 @@ def test_an_error_that_cannot_be_so_small_widens_bounds_and_raises_p() -> None:
     assert (careful.high[1:] == found.high[1:]).all()
     assert (careful.error[1:] == found.error[1:]).all()
     assert not careful.differ(slice(None))[0]
-    assert careful.p_values(slice(None))[0] > 0.3  # one standard error, and the largest of three
+    assert careful.error[0] == 0.04
+    assert careful.p_values(slice(None))[0] > 0.5  # half a standard error, and the largest of three
     assert careful.p_values(slice(1, 3)) == pytest.approx(found.p_values(slice(1, 3)))
-    none = figures_without_bounds(np.ones(3)).no_surer(np.ones(3))
+    none = figures_without_bounds(np.ones(3)).no_surer(np.ones(3), np.ones(3))
     assert np.isnan(none.low).all()
+
+
+def test_resamples_in_which_a_side_is_not_drawn_at_all_do_not_count() -> None:
+    there = np.zeros(24)
+    there[:6] = 1.0  # of 24 days one side ran on six: e^-6 of the resamples have none of them
+    now = np.random.default_rng(0).normal(10, 1, 24)
+
+    def figures(first: Floats, second: Floats) -> Floats:
+        with np.errstate(invalid="ignore"):
+            mean = first @ (now * there) / (first @ there)
+        moved: Floats = (second @ (now + 3) / second.sum(axis=1) - mean)[:, None]
+        return moved
+
+    found = figures_of_two_periods(figures, (24, 24), together=True)
+    assert 1_900 < len(found.again) < 1_999
+    assert np.isfinite([found.low[0], found.high[0], found.p_values(slice(None))[0]]).all()
+    assert found.differ(slice(None))[0]
 
 
 def test_without_bounds_nothing_differs() -> None:

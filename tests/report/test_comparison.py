@@ -12,6 +12,7 @@ import pytest
 from rpa_lab import Lab
 from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
 from rpa_lab.analysis.before_after import from_first_to_last, periods_of
+from rpa_lab.errors import InputError
 from rpa_lab.report import comparison as words
 from rpa_lab.report import comparison_tables as tables
 from rpa_lab.report.block import Chart, Kpis, Table, Text
@@ -245,7 +246,7 @@ def test_two_versions_become_a_page_too(lab: Lab, tmp_path: Path) -> None:
     blocks = list(report.blocks())
 
     assert done.notebook.name == f"comparison-order_entry-{slug(f'{second} against {first}')}-all-by-host.ipynb"
-    assert report.title == f"What version {second} changes in order_entry"
+    assert report.title == f"Version {second} against {first} of order_entry"
     assert report.period.text.startswith(f"version {second} against {first}, 7 September to 1 November 2026")
     assert report.summary == found.sentence
     assert "All workflows" not in [section.title for section in report.sections]
@@ -255,6 +256,30 @@ def test_two_versions_become_a_page_too(lab: Lab, tmp_path: Path) -> None:
     assert f"with {first} → {second}" in by_title["The parts of the change"].headings
     assert f"runs with {second}" in by_title["By host"].headings
     assert {row[1] for row in by_title["Two versions: durations"].rows} == {first, second}
+
+
+def test_a_workflow_is_not_chosen_where_versions_are_held_against_each_other(lab: Lab) -> None:
+    with pytest.raises(InputError, match="workflow_id is None beside versions"):
+        words.most_changed(None, otherwise=lab.workflows("all"))
+
+
+def test_levels_beside_versions_are_said_to_be_of_all_runs(lab: Lab) -> None:
+    history = lab.history("order_entry", "all")
+    blocks = words.since_when(
+        history,
+        lab.history_chart("order_entry", "all"),
+        tables.change_points_table(history.change_points),
+        of_versions=True,
+    )
+
+    assert "whatever their version" in _texts(blocks)
+
+
+def test_what_cannot_be_compared_is_a_chart_that_says_why(found: Attribution) -> None:
+    none = replace(found, baseline_mean_ms=None, change_ms=None, warnings=("no completed run",))
+    chart = Chart.of(words.waterfall(none))
+
+    assert (chart.title, chart.subtitle) == ("Runs of order_entry can't be compared", "No completed run.")
 
 
 def test_versions_are_named_in_doubts_and_where_nothing_is_to_compare(found: Attribution) -> None:

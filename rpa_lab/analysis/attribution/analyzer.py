@@ -23,8 +23,7 @@ from rpa_lab.analysis.attribution.result import Attribution, Attributions
 from rpa_lab.analysis.attribution.sides import Sides, check_versions
 from rpa_lab.analysis.attribution.since import dated
 from rpa_lab.analysis.attribution.strata import (
-    LEAST_OF_STRATUM,
-    OTHERS,
+    about_strata,
     columns_of,
     versions_table,
     with_strata,
@@ -34,6 +33,7 @@ from rpa_lab.analysis.attribution.tail import LEAST_RUNS, longest_runs, tail_att
 from rpa_lab.analysis.before_after import two_versions
 from rpa_lab.analysis.comparison import ComparativeAnalyzer
 from rpa_lab.errors import InputError, quote
+from rpa_lab.inference.intervals import DAYS
 from rpa_lab.inference.permutation import LEAST_WAYS
 from rpa_lab.period import Span
 from rpa_lab.storage.store import PeriodLike, TimeSeriesStore
@@ -160,10 +160,12 @@ class AttributionAnalyzer:
             workflow_id=workflow_id,
             seed=seed,
         )
+        if by in ("version", "workflow_version"):
+            raise InputError(f"by is {quote(by)} beside versions, expected 'robot', 'host' or 'context.<key>'")
         span = self.store.span(period)
-        columns = tuple(dict.fromkeys(["workflow_version", "robot_id", *columns_of(by)]))
+        columns = tuple(dict.fromkeys(["workflow_version", "robot_id", "host", *columns_of(by)]))
         ended = ended_runs(self.store, (span, span), columns=columns, workflow_id=workflow_id, versions=versions)
-        sides = Sides.of_versions(span, versions, ended)
+        sides = Sides.of_versions(span, versions, ended, by=by)
         completed = with_strata(completed_runs(ended, together=sides.together), by=by)
         p_value = compared.table.row(1, named=True)["p_value"]
         return self._split(
@@ -196,14 +198,16 @@ class AttributionAnalyzer:
             chance=chance,
             warnings=warnings,
         )
-        if by is not None and (completed["stratum"] == OTHERS).any():
-            pooled = f"what has fewer than {LEAST_OF_STRATUM} runs on one of the sides is one stratum, {OTHERS}"
-            found = replace(found, warnings=(*found.warnings, pooled))
+        if by is not None:
+            found = replace(found, warnings=(*found.warnings, *about_strata(completed, by=by)))
+        if found.change_ms is None:
+            return found
         few = min(found.baseline_runs, found.current_runs)
         if few < LEAST_RUNS:
             doubt = f"the longest runs are not looked at: {LEAST_RUNS:,} a side are needed, one has {few:,}"
             return replace(found, warnings=(*found.warnings, doubt))
-        units, later_first, together = units_of(work.runs, sides), sides.later_first, sides.together
+        together, later_first = sides.together and found.basis == DAYS, sides.later_first
+        units = units_of(work.runs, together=together)
         longest = longest_runs(completed, units=units, seed=seed, later_first=later_first, together=together)
         steps = steps_of_runs(self.store, longest, sides.spans, workflow_id=workflow_id)
         tail = tail_attribution(

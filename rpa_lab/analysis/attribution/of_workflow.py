@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -70,7 +70,7 @@ def attribution_of(
     """One workflow's split with all that is said of it, but versions and tail."""
     days = [work.days.filter(pl.col("side") == side) for side in (0, 1)]
     counts = [int(side["runs"].sum()) for side in days]
-    facts: dict[str, object] = work.facts.row(0, named=True) if work.facts.height else {"basis": THESE_RUNS}
+    facts: dict[str, Any] = work.facts.row(0, named=True) if work.facts.height else {"basis": THESE_RUNS}
     unknown = Attribution(
         workflow_id=workflow_id,
         baseline_period=str(sides.spans[0]),
@@ -98,14 +98,15 @@ def attribution_of(
         basis=str(facts["basis"]),
         level=level,
         by=by,
-        warnings=(*_doubts(counts, [side.height for side in days], facts, names=sides.names), *warnings),
+        warnings=(*_doubts(counts, [side.height for side in days], facts, sides=sides), *warnings),
     )
     if not all(counts):
         return unknown
     p_value = chance(work.days)
     strata, nodes = sorted(work.runs["stratum"].unique()), sorted(work.steps["node_id"].unique())
     steps = work.steps.join(work.runs.select("cell", "side", "unit", "stratum"), on="cell", how="left", validate="m:1")
-    units = units_of(work.runs, sides)
+    together = sides.together and facts["basis"] == DAYS
+    units = units_of(work.runs, together=together)
     before, now = (
         work_of(
             work.runs.filter(pl.col("side") == side),
@@ -124,7 +125,7 @@ def attribution_of(
             level=level,
             seed=seed,
             later_first=sides.later_first,
-            together=sides.together,
+            together=together,
             in_order=facts["basis"] == DAYS,
         )
         figures = with_rare_attempts(figures, first, second, level=level)
@@ -146,10 +147,10 @@ def attribution_of(
     )
 
 
-def units_of(runs: pl.DataFrame, sides: Sides) -> tuple[int, int]:
-    """How many days, or groups of runs, each side has."""
+def units_of(runs: pl.DataFrame, *, together: bool) -> tuple[int, int]:
+    """How many days, or groups of runs, each side has; `together` as many as both have, of which some may be of one."""
     first, second = (runs.filter(pl.col("side") == side)["unit"].n_unique() for side in (0, 1))
-    if sides.together:
+    if together:
         both = runs["unit"].n_unique()
         return both, both
     return first, second
@@ -169,19 +170,24 @@ def _known(bound: float) -> float | None:
     return None if np.isnan(bound) else float(bound)
 
 
-def _doubts(counts: list[int], days: list[int], facts: dict[str, object], *, names: tuple[str, str]) -> tuple[str, ...]:
+def _doubts(counts: list[int], days: list[int], facts: dict[str, Any], *, sides: Sides) -> tuple[str, ...]:
+    names = sides.names
     missing = [name for name, count in zip(names, counts, strict=True) if not count]
     if missing:
-        return (f"no completed run with a known duration in {' and '.join(missing)}",)
+        return (f"no completed run with a known duration {' and '.join(missing)}{sides.when}",)
     said = []
-    if facts["basis"] != DAYS:
-        held = f"{names[0]} has {days[0]} and {names[1]} {days[1]}"
-        said.append(f"with fewer than {LEAST_DAYS} days with runs a side intervals speak of these runs only: {held}")
     if min(counts) < _LEAST_UNITS:
-        said.append(f"fewer than {_LEAST_UNITS} runs a side bound nothing")
+        held = f"there are {counts[0]:,} {names[0]} and {counts[1]:,} {names[1]}"
+        said.append(f"fewer than {_LEAST_UNITS} runs a side bound nothing: {held}")
+    elif facts["basis"] != DAYS:
+        held = f"there are {days[0]:,} {names[0]} and {days[1]:,} {names[1]}"
+        said.append(f"with fewer than {LEAST_DAYS} days with runs a side intervals speak of these runs only: {held}")
     if count := facts["overlapping"]:
         said.append(f"in {_runs(count)} steps ran side by side: what they took together comes off waiting")
-    if count := facts["stepless"]:
+    without = facts["stepless"]
+    if whole := [name for name, count, lost in zip(names, counts, without, strict=True) if lost == count]:
+        said.append(f"no run {' or '.join(whole)} has a step: parts say nothing, all of their time counts as waiting")
+    elif count := sum(without):
         said.append(f"{_runs(count)} without a step: all of their time counts as waiting")
     if count := facts["untold"]:
         said.append(f"of {count:,} steps it isn't known how long they took: their time counts as waiting")

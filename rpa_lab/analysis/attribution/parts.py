@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from rpa_lab.analysis.attribution.split import Work, least_error_of_attempts
+from rpa_lab.analysis.attribution.split import Work, least_errors_of_attempts
 from rpa_lab.inference.two_periods import Figures
 
 __all__ = ["KINDS", "NO_PARTS", "by_cause", "corrected_parts", "parts_table", "with_rare_attempts"]
@@ -42,7 +42,7 @@ def with_rare_attempts(figures: Figures, before: Work, now: Work, *, level: floa
     figures : Figures
         Of what `rpa_lab.analysis.attribution.split.split` gives.
     before, now : Work
-        Both sides in one row each.
+        Both sides in one row each, strata apart.
     level : float
         With which the bounds were made, fraction 0-1.
 
@@ -50,10 +50,9 @@ def with_rare_attempts(figures: Figures, before: Work, now: Work, *, level: floa
     -------
     Figures
     """
-    least = np.zeros(len(figures.value))
-    of_attempts = least_error_of_attempts(before, now)
-    least[: len(of_attempts)] = of_attempts
-    return figures.no_surer(least, level=level)
+    of_attempts = np.stack(least_errors_of_attempts(before, now))
+    bounding, asking = np.pad(of_attempts, ((0, 0), (0, len(figures.value) - of_attempts.shape[1])))
+    return figures.no_surer(bounding, asking, level=level)
 
 
 def parts_table(

@@ -296,12 +296,14 @@ _COUNTS: Final = (
 def _facts(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     together = pl.col("own_us") > pl.col("duration_us") + _ROUNDING_US
     return (
-        runs.select("run", "workflow_id", "basis", "duration_us")
+        runs.select("run", "workflow_id", "side", "basis", "duration_us")
         .join(by_run, on="run", how="left", validate="1:1")
         .group_by("workflow_id")
         .agg(
             pl.col("basis").first(),
-            stepless=pl.col("steps").null_count().cast(pl.Int64),
+            stepless=pl.concat_list(
+                (pl.col("steps").is_null() & (pl.col("side") == side)).sum().cast(pl.Int64) for side in (0, 1)
+            ),
             overlapping=(together | pl.col("overlap")).sum().cast(pl.Int64),
             untold=pl.col("untold").sum(),
         )

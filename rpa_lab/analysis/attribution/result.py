@@ -16,7 +16,7 @@ from rpa_lab.analysis.changes import ChangePoint, since_text
 from rpa_lab.inference.intervals import DAYS
 from rpa_lab.inference.shift import LEAST_A_SIDE
 from rpa_lab.result import Result
-from rpa_lab.units import count_text
+from rpa_lab.units import count_text, name_text
 
 __all__ = ["Attribution", "Attributions"]
 
@@ -196,7 +196,7 @@ class Attribution(Result):
         assert self.change_ms is not None  # else there is nothing to say
         if self.compared_versions is None:
             return f"Runs of {self.workflow_id} take {change_text(self.change_ms, self.change_percent)}"
-        first, second = self.compared_versions
+        first, second = map(name_text, self.compared_versions)
         much = change_text(self.change_ms, self.change_percent, alike="as long as") + (
             f" than with {first}" if self.change_ms else f" with {first}"
         )
@@ -238,7 +238,9 @@ class Attribution(Result):
             return f" In these runs one part differs: {part}; so few days don't tell whether days differ by as much."
         if self.sure_parts.is_empty():
             return ""
-        return f" Of its parts one is sure: {self._signed_text(self.sure_parts.row(0, named=True))}{self._since()}."
+        sure = self.sure_parts
+        count = "one is sure:" if sure.height == 1 else f"{sure.height:,} are sure, above all"
+        return f" Of its parts {count} {self._signed_text(sure.row(0, named=True))}{self._since()}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["Work", "least_error_of_attempts", "mix_by_stratum", "split", "work_of"]
+__all__ = ["Work", "least_errors_of_attempts", "mix_by_stratum", "split", "work_of"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -131,27 +131,46 @@ def mix_by_stratum(before: Work, now: Work) -> tuple[Floats, Floats]:
     return mix[0] / 1000, ((mean1 - mean0) * ((w0 + w1) / 2))[0] / 1000
 
 
-def least_error_of_attempts(before: Work, now: Work) -> Floats:
-    """The least standard error that the parts of attempts can have, ms; of single rows.
+def least_errors_of_attempts(before: Work, now: Work) -> tuple[Floats, Floats]:
+    """The least standard errors that the parts of attempts can have, ms; of single rows.
 
     A hundred runs of which none was tried twice have days without any spread, though one retry in forty runs would
     often leave no trace there. How often a run tries a step is a whole number, and one whose mean is 1.025 varies by
-    0.025 × 0.975 at least: f - ⌊f⌋ times its rest. So runs that are independent of each other differ by as much, f
-    being that of both sides together.
+    0.025 × 0.975 at least: f - ⌊f⌋ times its rest. So runs that are independent of each other differ by as much.
 
     Returns
     -------
-    numpy.ndarray
-        Of each node, all strata as one.
+    tuple of numpy.ndarray
+        Of each node: one to bound the part with, f being that of each side, one more and one less counted on either
+        (Agresti and Caffo); and one to ask for chance with, f being that of both sides together where that is more.
+
+    References
+    ----------
+    Agresti and Caffo (2000), Simple and effective confidence intervals for proportions and differences of proportions
+    result from adding two successes and two failures, doi:10.1080/00031305.2000.10474560
     """
-    one, other = before.together(), now.together()
-    (_, m0, *_), (_, m1, *_) = _shared(_figures(one), _figures(other))
-    runs = one.runs[0, 0], other.runs[0, 0]
-    often = (one.attempts[0, 0] + other.attempts[0, 0]) / sum(runs)
-    beside = often - np.floor(often)
-    error = np.sqrt(beside * (1 - beside) * (1 / runs[0] + 1 / runs[1]))
-    found: Floats = error * (m0 + m1)[0, 0] / 2 / 1000
-    return found
+    (_, m0, *_), (_, m1, *_) = _shared(_figures(before), _figures(now))
+    weight = ((_shares(before) + _shares(now)) / 2)[0][:, None] * (m0 + m1)[0] / 2000
+    runs = [side.runs[0][:, None] for side in (before, now)]
+    tried = [side.attempts[0] for side in (before, now)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own = sum(_least_variance((_beside(a / n) * n + 1) / (n + 2)) / n for a, n in zip(tried, runs, strict=True))
+        pooled = _least_variance(_beside(sum(tried) / sum(runs))) * sum(1 / n for n in runs)
+    known = (runs[0] > 0) & (runs[1] > 0)
+    bounding, asking = (
+        np.sqrt((weight**2 * np.where(known, variance, 0.0)).sum(axis=0)) for variance in (own, np.maximum(own, pooled))
+    )
+    return bounding, asking
+
+
+def _beside(often: Floats) -> Floats:
+    """What a mean of whole numbers is more than a whole number."""
+    beside: Floats = often - np.floor(often)
+    return beside
+
+
+def _least_variance(beside: Floats) -> Floats:
+    return beside * (1 - beside)
 
 
 def _counted(weights: Floats, part: Floats) -> Floats:

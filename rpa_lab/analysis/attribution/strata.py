@@ -17,7 +17,16 @@ from rpa_lab.analysis.attribution.split import Work, mix_by_stratum
 from rpa_lab.errors import InputError, quote, unknown_name
 from rpa_lab.storage.derive import with_merged_context
 
-__all__ = ["LEAST_OF_STRATUM", "OTHERS", "UNKNOWN", "columns_of", "strata_table", "versions_table", "with_strata"]
+__all__ = [
+    "LEAST_OF_STRATUM",
+    "OTHERS",
+    "UNKNOWN",
+    "about_strata",
+    "columns_of",
+    "strata_table",
+    "versions_table",
+    "with_strata",
+]
 
 LEAST_OF_STRATUM: Final = 30
 """With fewer runs in one of the periods a stratum is put together with the others."""
@@ -96,6 +105,30 @@ def with_strata(completed: pl.DataFrame, *, by: str | None) -> pl.DataFrame:
     per_side = [((pl.col("side") == side).sum() >= LEAST_OF_STRATUM).over("_said") for side in (0, 1)]
     name = pl.when(per_side[0] & per_side[1]).then("_said").otherwise(pl.lit(OTHERS))
     return named.with_columns(stratum=name).drop("_said")
+
+
+def about_strata(runs: pl.DataFrame, *, by: str) -> tuple[str, ...]:
+    """What makes it doubtful that runs were told apart.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        From `with_strata`.
+    by : str
+        By what.
+
+    Returns
+    -------
+    tuple of str
+    """
+    names, what = set(runs["stratum"]), by.removeprefix(_CONTEXT)
+    if names == {UNKNOWN}:
+        return (f"no run says its {what}: nothing is told apart",)
+    if OTHERS not in names:
+        return ()
+    if names <= {OTHERS, UNKNOWN}:
+        return (f"no {what} has {LEAST_OF_STRATUM} runs on both sides: nothing is told apart by it",)
+    return (f"what has fewer than {LEAST_OF_STRATUM} runs on one of the sides is one stratum, {OTHERS}",)
 
 
 def strata_table(before: Work, now: Work, *, names: list[str], column: str = "stratum") -> pl.DataFrame:

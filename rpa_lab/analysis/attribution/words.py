@@ -62,6 +62,8 @@ def cause_text(part: dict[str, Any], *, strata: pl.DataFrame | None, by: str | N
         return f"runs wait {'longer' if more else 'less'} between steps"
     node = f"“{name_text(part['node_id'])}”"
     if part["kind"] == "time":
+        if before is None or after is None:
+            return f"{node} takes as long"  # as nothing is known of it on one side
         times = after / before if before else inf
         if 2 <= times < inf:
             return f"{node} takes {number_text(round(times, 1))} times as long"

@@ -195,9 +195,11 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
     runs = [run_of("a", 0, 1_000, []), run_of("b", 31, 2_000, [("open", None, 0)])]
     found = _attribute(store_of(tmp_path, runs))
 
-    assert "1 run without a step: all of their time counts as waiting" in found.warnings
+    assert "no run in the baseline has a step: parts say nothing, all of their time counts as waiting" in found.warnings
     assert "of 1 steps it isn't known how long they took: their time counts as waiting" in found.warnings
     assert _part(found, "waiting")["change_ms"] == 1_000.0
+    some = _attribute(store_of(tmp_path / "some", [*runs, run_of("c", 1, 1_000, [("open", 500, 0)])]))
+    assert "1 run without a step: all of their time counts as waiting" in some.warnings
 
 
 def test_a_slow_step_is_named_with_its_bounds(tmp_path: Path) -> None:

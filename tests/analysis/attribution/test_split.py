@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpa_lab.analysis.attribution.split import Work, mix_by_stratum, split, work_of
+from rpa_lab.analysis.attribution.split import Work, least_errors_of_attempts, mix_by_stratum, split, work_of
 from tests.oracles import shapley_of_durations
 
 
@@ -114,3 +114,52 @@ def test_days_become_rows_and_what_is_drawn_counts() -> None:
     assert twice.duration.tolist() == [[40.0, 80.0], [30.0, 40.0]]
     assert twice.own.tolist() == [[[0.0, 0.0], [0.0, 28.0]], [[6.0, 0.0], [0.0, 14.0]]]
     assert twice.together().runs.tolist() == [[12.0], [7.0]]
+
+
+def _tried(runs: list[list[int]], ms: float) -> Work:
+    """Of each stratum how often each of its runs tried one step."""
+    return Work(
+        runs=np.array([[len(each) for each in runs]], np.float64),
+        duration=np.array([[sum(each) * ms * 1000 for each in runs]]),
+        attempts=np.array([[[sum(each)] for each in runs]], np.float64),
+        own=np.array([[[sum(each) * ms * 1000] for each in runs]]),
+    )
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=40), st.lists(st.integers(0, 4), min_size=2, max_size=40))
+def test_attempts_vary_as_little_as_whole_numbers_can(one: list[int], other: list[int]) -> None:
+    """Whatever the runs did: with one try more and one less on either side their own variances are no smaller."""
+    _, asking = least_errors_of_attempts(_tried([one], 1000.0), _tried([other], 1000.0))
+    both = np.array([*one, *other])
+    if both.any():
+        pooled = both.var() * (1 / len(one) + 1 / len(other))
+        sides = sum(
+            (np.array([*each, np.floor(np.mean(each)), np.floor(np.mean(each)) + 1]).var() + 0.25) / len(each)
+            for each in (one, other)
+        )
+        assert asking[0] <= 1000 * np.sqrt(max(pooled, sides)) + 1e-6
+
+
+def test_a_step_that_was_never_tried_twice_may_be_and_one_of_a_side_is_as_rare_as_on_both() -> None:
+    old, new = [2, *[1] * 39] * 25, [1] * 100  # one in forty, and none of a hundred
+    bounding, asking = least_errors_of_attempts(_tried([old], 1000.0), _tried([new], 1000.0))
+
+    own = 26 / 1002 * (1 - 26 / 1002) / 1000 + 1 / 102 * (1 - 1 / 102) / 100
+    pooled = 25 / 1100 * (1 - 25 / 1100) * (1 / 1000 + 1 / 100)
+    assert bounding[0] == pytest.approx(1000 * np.sqrt(own))
+    assert asking[0] == pytest.approx(1000 * np.sqrt(pooled))
+    certain = least_errors_of_attempts(_tried([[1] * 500], 1000.0), _tried([[0] * 500], 1000.0))
+    assert certain[0][0] < 3  # of 1,000 ms: that it is gone is as good as certain
+
+
+def test_strata_are_held_apart_since_a_step_of_one_of_them_is_no_coin_of_all() -> None:
+    rng = np.random.default_rng(0)
+    seen = []
+    for _ in range(2_000):
+        sides = [[(1 + (rng.random(40) < 0.05)).tolist(), [0] * 40] for _ in range(2)]
+        seen.append((split(_tried(sides[0], 1000.0), _tried(sides[1], 1000.0))[0, 0], sides))
+    floors = [least_errors_of_attempts(*(_tried(side, 1000.0) for side in sides))[0][0] for _, sides in seen[:200]]
+
+    assert np.mean(floors) == pytest.approx(np.std([part for part, _ in seen]), rel=0.25)
+    missing = _tried([[1, 1, 2], []], 1000.0), _tried([[1, 2, 2], [1, 2]], 1000.0)
+    assert np.isfinite(least_errors_of_attempts(*missing)).all()

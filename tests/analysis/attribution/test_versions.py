@@ -187,12 +187,48 @@ def test_runs_are_told_apart_within_versions(tmp_path: Path) -> None:
     assert "because more runs are of host b" in found.sentence
 
 
+def test_a_version_of_three_runs_is_bounded_by_nothing(tmp_path: Path) -> None:
+    """Nor by the many runs of the other one, beside which they ran."""
+    old = days_of(0, 6, 1_000, per_day=40, workflow_version="1")
+    new = days_of(0, 3, 900, per_day=1, seed=1, workflow_version="2")
+    found = _attribute(store_of(tmp_path, [*old, *new]))
+
+    assert (found.change_low_ms, found.change_high_ms) == (None, None)
+    assert found.parts["low_ms"].null_count() == found.parts.height
+    assert found.warnings[0].startswith("fewer than 10 runs a side bound nothing: there are 240 of version 1 and 3 of")
+
+
+def test_a_version_without_a_step_is_said_to_have_none(tmp_path: Path) -> None:
+    without = [run_of(f"n{day}", day, 1_500, [], workflow_version="2") for day in range(12)]
+    found = _attribute(store_of(tmp_path, [*days_of(0, 12, 1_000, workflow_version="1"), *without]))
+
+    assert "no run of version 2 has a step: parts say nothing, all of their time counts as waiting" in found.warnings
+
+
+def test_few_runs_without_a_retry_tell_little(tmp_path: Path) -> None:
+    """One in forty runs of the old version retries; 100 runs would have no retry once in thirteen times."""
+    old = [run_of(f"o{n}", n % 25, 2_000, [("submit", 1_000, n % 40 == 0)], workflow_version="1") for n in range(1_000)]
+    new = [run_of(f"n{n}", n % 25, 2_000, [("submit", 1_000, 0)], workflow_version="2") for n in range(100)]
+    found = _attribute(store_of(tmp_path, [*old, *new]))
+    part = found.parts.filter(kind="attempts").row(0, named=True)
+
+    assert part["change_ms"] == pytest.approx(-25.0, abs=1)
+    assert part["p_value"] > 0.05
+    assert not part["notable"]
+    assert part["low_ms"] < -40
+    assert part["high_ms"] > -12
+
+
 def test_a_period_without_runs_of_a_version_leaves_nothing_to_compare(tmp_path: Path) -> None:
     runs = [*days_of(0, 12, 1_000, workflow_version="1"), *days_of(40, 3, 1_000, workflow_version="2")]
     found = _attribute(store_of(tmp_path, runs), period="2026-10")
 
     assert (found.change_ms, found.current_runs) == (None, 0)
-    assert found.sentence == "Runs of w can't be compared: no completed run with a known duration in version 2."
+    assert (
+        found.sentence
+        == "Runs of w can't be compared: no completed run with a known duration of version 2 from 1 to 31 October 2026."
+    )
+    assert len(found.warnings) == 1
 
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
@@ -206,5 +242,5 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
         analyzer.attribute_versions("w", "1", "1")
     with pytest.raises(InputError, match="level is 95"):
         analyzer.attribute_versions("w", "1", "3", level=95)
-    with pytest.raises(InputError, match="by is 'version': a new version would swallow"):
+    with pytest.raises(InputError, match="by is 'version' beside versions, expected 'robot'"):
         analyzer.attribute_versions("w", "1", "3", by="version")

@@ -21,6 +21,8 @@ def _part(kind: str, before: float | None, after: float | None, change_ms: float
         (_part("time", 1_000.0, 1_960.0, 960.0), "“submit” takes 96 % longer"),
         (_part("time", 1_000.0, 4_200.0, 3_200.0), "“submit” takes 4.2 times as long"),
         (_part("time", 0.0, 4_200.0, 3_200.0), "“submit” takes longer"),
+        (_part("time", 900.0, None, 0.0), "“submit” takes as long"),
+        (_part("time", None, 900.0, 0.0), "“submit” takes as long"),
         (_part("attempts", 1.1, 1.4, 300.0), "“submit” is tried 1.4 times a run instead of 1.1"),
         (_part("attempts", 1.01, 1.04, 30.0), "“submit” is tried 1.04 times a run instead of 1.01"),
         (_part("attempts", 0.4, 0.5, 30.0), "“submit” is tried 50 times in 100 runs instead of 40"),
