@@ -35,7 +35,8 @@ VEGA_LITE: Final = "6.4"
 """The version of Vega-Lite that draws the charts; Altair writes specifications for it."""
 
 _UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|%|×|days?|runs?|points?)(?!\w))")
-_DATE = re.compile(r"\b\d{4}-\d{2}(?:-\d{2})?\b")
+_NUMBER = r"[+\u2212-]?\d[\d,]*(?:\.\d+)?"
+_WHOLE = re.compile(rf"\b\d{{4}}-\d{{2}}(?:-\d{{2}})?\b|(?<!\w){_NUMBER} to {_NUMBER}(?!\w)")
 # Characters that HTML forbids, or that UTF-8 can't hold.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
@@ -128,11 +129,11 @@ def _template() -> Template:
 
 
 def _unbroken(text: str) -> Markup:
-    """The text with no line's end between a number and its unit, or within a date."""
+    """The text with no line's end between a number and its unit, or within a date or an interval."""
     from markupsafe import Markup, escape
 
     kept = _UNIT.sub("\u00a0", str(_printable(text)))
-    return Markup(_DATE.sub(r'<span class="date">\g<0></span>', str(escape(kept))))  # noqa: S704 - escaped before
+    return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', str(escape(kept))))  # noqa: S704 - escaped before
 
 
 def _printable(value: Any) -> Any:

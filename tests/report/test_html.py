@@ -173,9 +173,14 @@ def test_a_place_that_can_not_be_written_is_named(make_report: MakeReport, tmp_p
         write_html(make_report("invoices"), tmp_path / "file" / "page.html")
 
 
-def test_no_line_ends_between_a_number_and_its_unit_or_within_a_date(make_report: MakeReport) -> None:
-    page = make_report("5.93 s on 2026-10-08, 66 % <b>of 2026-10</b>").to_html().partition("<main>")[2]
+def test_no_line_ends_between_a_number_and_its_unit_or_within_a_date_or_an_interval(make_report: MakeReport) -> None:
+    page = (
+        make_report("5.93 s on 2026-10-08, 66 % <b>of 2026-10</b> \u22120.65 to +1,200.04")
+        .to_html()
+        .partition("<main>")[2]
+    )
 
-    assert '5.93\u00a0s on <span class="date">2026-10-08</span>, 66\u00a0% &lt;b&gt;of' in page
+    assert '5.93\u00a0s on <span class="whole">2026-10-08</span>, 66\u00a0% &lt;b&gt;of' in page
+    assert '<span class="whole">\u22120.65 to +1,200.04</span>' in page
     assert "<b>" not in page
     assert page.count("5.93\u00a0s") >= 8  # in texts, tiles, notes, headings and cells
