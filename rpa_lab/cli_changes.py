@@ -327,6 +327,6 @@ def _verdicts(sure: pl.Series) -> pl.Series:
 
 
 def _history(found: History) -> None:
-    print(found.sentence)
+    print(found.sentence or f"Of {found.workflow_id} too few days are known to tell whether a level moved.")
     if found.events.height:
         show(found.events, title=f"{found.workflow_id}: what happened ({found.tz})", most=60)

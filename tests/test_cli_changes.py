@@ -170,6 +170,12 @@ def test_a_note_is_kept_where_nothing_ran_yet_and_that_is_said(tmp_path: Path) -
     assert "holds no run of any workflow so far" in done.stderr
 
 
+def test_too_few_days_are_told_as_such(kept: Path) -> None:
+    shown = _asked(kept, "history", "order_entry", "--period", "7d")
+
+    assert shown.startswith("Of order_entry too few days are known to tell whether a level moved.")
+
+
 def test_an_empty_period_is_told_as_such(kept: Path) -> None:
     shown = _said("history", "order_entry", "-s", kept, "--as-of", "2020-01-01")
 
