@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 import pytest
 
+from rpa_lab import Lab
+from rpa_lab.analysis.attribution.result import Attribution
+from rpa_lab.analysis.before_after import periods_of
 from rpa_lab.analysis.performance import PerformanceStats
 from rpa_lab.chart.distribution import duration_distribution
 from rpa_lab.report.block import Chart, Column, Kpi, Kpis, Table, Text
 from rpa_lab.report.model import Provenance, Report, ReportPeriod
+from rpa_lab.simulate import SlowStep, fleet
+from rpa_lab.storage.store import TimeSeriesStore
 
 MakeReport = Callable[[str], Report]
 MakeStats = Callable[..., PerformanceStats]
@@ -92,3 +98,20 @@ def nothing() -> dict[str, Any]:
     counts = ("execution_count", "completed", "failed", "cancelled", "abandoned", "running")
     none = (*durations, "min_duration_ms", "max_duration_ms", "std_dev_ms", "success_rate")
     return dict.fromkeys(none) | dict.fromkeys(counts, 0)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Eight weeks of two workflows, in the second four of which a step of one takes three times as long; its note."""
+    slow = SlowStep(workflow_id="order_entry", node_id="fetch order", onset_day=28, factor=3)
+    store = TimeSeriesStore(tmp_path_factory.mktemp("comparison") / "store", as_of="latest")
+    fleet(56, 2, 7, end=date(2026, 11, 2), runs_per_day=30, faults=[slow], releases_per_month=2).write(store)
+    store.note("the portal moved", workflow_id="order_entry", at=datetime(2026, 10, 5, 8, tzinfo=UTC))
+    return Lab(store)
+
+
+@pytest.fixture(scope="session")
+def found(lab: Lab) -> Attribution:
+    """Why the slow workflow is slow."""
+    before, now = periods_of(lab.store, "all")
+    return lab.attribution("order_entry", before, now, by="host")

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
 from rpa_lab import Lab
-from rpa_lab.analysis.attribution.analyzer import AttributionAnalyzer
 from rpa_lab.analysis.before_after import from_first_to_last, periods_of
-from rpa_lab.errors import InputError
 from rpa_lab.report import comparison as words
 from rpa_lab.report import comparison_tables as tables
 from rpa_lab.report.block import Chart, Kpis, Table, Text
 from rpa_lab.report.generator import Rendered, ReportGenerator, slug
-from rpa_lab.simulate import SlowStep, fleet
 from rpa_lab.storage.store import TimeSeriesStore
 
 if TYPE_CHECKING:
@@ -25,25 +22,7 @@ if TYPE_CHECKING:
 
     from rpa_lab.analysis.attribution.analyzer import Attribution
 
-END = date(2026, 11, 2)
-SLOW = SlowStep(workflow_id="order_entry", node_id="fetch order", onset_day=28, factor=3)
 NASTY = "</script><script>alert(1)</script> {{7*7}}"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Eight weeks of two workflows, in the second four of which a step of one takes three times as long; its note."""
-    store = TimeSeriesStore(tmp_path_factory.mktemp("comparison") / "store", as_of="latest")
-    fleet(56, 2, 7, end=END, runs_per_day=30, faults=[SLOW], releases_per_month=2).write(store)
-    store.note("the portal moved", workflow_id="order_entry", at=datetime(2026, 10, 5, 8, tzinfo=UTC))
-    return Lab(store)
-
-
-@pytest.fixture(scope="module")
-def found(lab: Lab) -> Attribution:
-    """Why the slow workflow is slow."""
-    before, now = periods_of(lab.store, "all")
-    return lab.attribution("order_entry", before, now, by="host")
 
 
 def _texts(blocks: Any) -> str:
@@ -126,25 +105,6 @@ def test_kinds_of_runs_add_up_to_the_change(found: Attribution) -> None:
         assert added == pytest.approx(found.change_ms)
     one = replace(found, strata=None, versions=found.versions.head(1))
     assert tables.kinds_tables(one) == ()
-
-
-def test_the_versions_to_compare_begin_with_that_of_before(found: Attribution) -> None:
-    names = words.versions_to_compare(found)
-    before = dict(found.versions.select("workflow_version", "runs_before").rows())
-
-    assert len(names) > 1
-    assert before[names[0]] == max(before.values())
-    assert words.versions_to_compare(replace(found, versions=found.versions.head(1))) == []
-
-
-def test_the_workflow_that_changed_most_surely_is_looked_at(lab: Lab) -> None:
-    everyone = AttributionAnalyzer(lab.store).attribute_all(*periods_of(lab.store, "all"))
-    none = pl.DataFrame({"workflow_id": ["b", "a"], "executions": [5, 9]})
-
-    assert words.most_changed(everyone, otherwise=none) == "order_entry"
-    assert words.most_changed(replace(everyone, table=everyone.table.clear()), otherwise=none) == "a"
-    table = tables.workflows_table(everyone)
-    assert [row[0] for row in table.rows] == everyone.table["workflow_id"].to_list()
 
 
 def test_metrics_have_words() -> None:
@@ -258,11 +218,6 @@ def test_two_versions_become_a_page_too(lab: Lab, tmp_path: Path) -> None:
     assert {row[1] for row in by_title["Two versions: durations"].rows} == {first, second}
 
 
-def test_a_workflow_is_not_chosen_where_versions_are_held_against_each_other(lab: Lab) -> None:
-    with pytest.raises(InputError, match="workflow_id is None beside versions"):
-        words.most_changed(None, otherwise=lab.workflows("all"))
-
-
 def test_levels_beside_versions_are_said_to_be_of_all_runs(lab: Lab) -> None:
     history = lab.history("order_entry", "all")
     blocks = words.since_when(
@@ -291,8 +246,6 @@ def test_versions_are_named_in_doubts_and_where_nothing_is_to_compare(found: Att
     nothing = words.where_to_look(replace(versions, change_ms=None, current_runs=0)).text
     assert nothing.startswith("Both versions need runs that completed")
     assert "2: 0 runs" in nothing
-    assert "count" in words.beside(found)
-    assert "count" not in words.beside(versions)
 
 
 def test_the_mean_is_judged_once_on_a_page(rendered: Rendered) -> None:
