@@ -178,18 +178,8 @@ def kinds_tables(found: Attribution) -> tuple[Table, ...]:
     tuple of Table
         A workflow of one version has no table of versions.
     """
-    label = str(found.by).removeprefix("context.")
-    by_kind = (
-        ()
-        if found.strata is None
-        else (
-            strata_table(
-                found.strata,
-                label=label,
-                sides=(short(found.side_names[0], most=24), short(found.side_names[1], most=24)),
-            ),
-        )
-    )
+    label, (before, now) = str(found.by).removeprefix("context."), (short(name, most=24) for name in found.side_names)
+    by_kind = () if found.strata is None else (strata_table(found.strata, label=label, sides=(before, now)),)
     by_version = (strata_table(found.versions, label="version"),) if found.versions.height > 1 else ()
     return by_kind + by_version
 

@@ -92,8 +92,7 @@ class AttributionAnalyzer:
         InputError
             If the periods overlap, or an argument makes no sense.
         """
-        if not isinstance(workflow_id, str):
-            raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow")
+        _check_name(workflow_id)
         spans = self._spans(baseline, current, level=level)
         columns = ("workflow_version", *columns_of(by))
         ended = ended_runs(self.store, spans, columns=columns, workflow_id=workflow_id)
@@ -147,9 +146,11 @@ class AttributionAnalyzer:
         InputError
             If both versions are the same, or an argument makes no sense.
         """
-        if not isinstance(workflow_id, str):
-            raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow")
+        _check_name(workflow_id)
         _check_level(level)
+        if by in ("version", "workflow_version"):
+            raise InputError(f"by is {quote(by)} beside versions, expected 'robot', 'host' or 'context.<key>'")
+        columns = tuple(dict.fromkeys(["workflow_version", "robot_id", "host", *columns_of(by)]))
         versions = two_versions((baseline, current))
         check_versions(self.store, workflow_id, versions)
         compared = ComparativeAnalyzer(self.store).compare(
@@ -160,14 +161,13 @@ class AttributionAnalyzer:
             workflow_id=workflow_id,
             seed=seed,
         )
-        if by in ("version", "workflow_version"):
-            raise InputError(f"by is {quote(by)} beside versions, expected 'robot', 'host' or 'context.<key>'")
+        p_value = compared.table.row(1, named=True)["p_value"]
         span = self.store.span(period)
-        columns = tuple(dict.fromkeys(["workflow_version", "robot_id", "host", *columns_of(by)]))
         ended = ended_runs(self.store, (span, span), columns=columns, workflow_id=workflow_id, versions=versions)
         sides = Sides.of_versions(span, versions, ended, by=by)
         completed = with_strata(completed_runs(ended, together=sides.together), by=by)
-        p_value = compared.table.row(1, named=True)["p_value"]
+        if not (completed["basis"] == DAYS).all():  # groups of runs have no days in common
+            sides = replace(sides, together=False)
         return self._split(
             workflow_id, ended, completed, sides=sides, by=by, level=level, seed=seed, chance=lambda _: p_value
         )
@@ -206,8 +206,7 @@ class AttributionAnalyzer:
         if few < LEAST_RUNS:
             doubt = f"the longest runs are not looked at: {LEAST_RUNS:,} a side are needed, one has {few:,}"
             return replace(found, warnings=(*found.warnings, doubt))
-        together, later_first = sides.together and found.basis == DAYS, sides.later_first
-        units = units_of(work.runs, together=together)
+        units, later_first, together = units_of(work.runs, sides), sides.later_first, sides.together
         longest = longest_runs(completed, units=units, seed=seed, later_first=later_first, together=together)
         steps = steps_of_runs(self.store, longest, sides.spans, workflow_id=workflow_id)
         tail = tail_attribution(
@@ -284,7 +283,12 @@ class AttributionAnalyzer:
         return before, now
 
     def _damage(self, spans: tuple[Span, Span]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(text for span in spans for text in self.store.warnings(span)))
+        return tuple(dict.fromkeys(text for span in dict.fromkeys(spans) for text in self.store.warnings(span)))
+
+
+def _check_name(workflow_id: object) -> None:
+    if not isinstance(workflow_id, str):
+        raise InputError(f"workflow_id is {quote(workflow_id)}, expected the name of a workflow")
 
 
 def _check_level(level: object) -> None:

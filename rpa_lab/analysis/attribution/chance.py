@@ -11,9 +11,7 @@ from rpa_lab.inference.shift import LEAST_A_SIDE, shift_of_days
 
 __all__ = ["p_value_of_days", "ways_for"]
 
-_WAYS_EACH: Final = (
-    50  # in which days are to be able to exchange places, for each workflow: 40 give a two-sided 5 % of it
-)
+_WAYS_EACH: Final = 50  # in which days can exchange places, for each workflow: 40 give a two-sided 5 % of it
 
 
 def ways_for(workflows: int) -> int:

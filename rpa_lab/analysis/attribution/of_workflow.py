@@ -105,8 +105,7 @@ def attribution_of(
     p_value = chance(work.days)
     strata, nodes = sorted(work.runs["stratum"].unique()), sorted(work.steps["node_id"].unique())
     steps = work.steps.join(work.runs.select("cell", "side", "unit", "stratum"), on="cell", how="left", validate="m:1")
-    together = sides.together and facts["basis"] == DAYS
-    units = units_of(work.runs, together=together)
+    units = units_of(work.runs, sides)
     before, now = (
         work_of(
             work.runs.filter(pl.col("side") == side),
@@ -125,7 +124,7 @@ def attribution_of(
             level=level,
             seed=seed,
             later_first=sides.later_first,
-            together=together,
+            together=sides.together,
             in_order=facts["basis"] == DAYS,
         )
         figures = with_rare_attempts(figures, first, second, level=level)
@@ -147,10 +146,10 @@ def attribution_of(
     )
 
 
-def units_of(runs: pl.DataFrame, *, together: bool) -> tuple[int, int]:
-    """How many days, or groups of runs, each side has; `together` as many as both have, of which some may be of one."""
+def units_of(runs: pl.DataFrame, sides: Sides) -> tuple[int, int]:
+    """How many days, or groups of runs, each side has; together as many as both have, of which some may be of one."""
     first, second = (runs.filter(pl.col("side") == side)["unit"].n_unique() for side in (0, 1))
-    if together:
+    if sides.together:
         both = runs["unit"].n_unique()
         return both, both
     return first, second
